@@ -1,0 +1,130 @@
+"""A rulebook made ready to judge with: conditions as closures, tables worked out, names resolved."""
+
+from dataclasses import dataclass
+
+from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
+from routing_rules.engagement import Scoring, compile_scoring
+from schemas.rulebook.book import Rulebook
+from schemas.rulebook.nurture import RecycleReason
+from schemas.rulebook.persona import Grades
+from schemas.rulebook.routing import Otherwise, RoutingRule
+from schemas.rulebook.sla import SlaPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPersona:
+    """A persona's fit rules and disqualifiers."""
+
+    id: str
+    fit: tuple[tuple[int, Check], ...]
+    most: int
+    disqualify: tuple[tuple[str, Check], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledReady:
+    """A readiness rule: its check, and its parts one by one, to say which are missing."""
+
+    name: str
+    check: Check
+    parts: tuple[tuple[Node, Check], ...]
+    #: Asks for an explicit wish to talk, and so may hold before the stage at which sales may start.
+    is_hand_raise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTrack:
+    """A nurture track."""
+
+    id: str
+    check: Check
+    review_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledBook:
+    """Everything that a judgement rests on, at one version."""
+
+    version: int
+    personas: tuple[CompiledPersona, ...]
+    grades: Grades
+    scoring: Scoring
+    #: stage -> its place on the journey, from 0.
+    stage_rank: dict[str, int]
+    stages: tuple[str, ...]
+    #: from the last stage to the first: stage and its evidence.
+    evidence: tuple[tuple[str, Check], ...]
+    sales_may_start_rank: int
+    ready: tuple[CompiledReady, ...]
+    tracks: tuple[CompiledTrack, ...]
+    routes: tuple[tuple[RoutingRule, Check], ...]
+    otherwise: Otherwise
+    policies: dict[str, SlaPolicy]
+    reasons: dict[str, RecycleReason]
+    #: rep -> the first pool they are a member of.
+    home_pool: dict[str, str]
+    source: Rulebook
+
+
+def compile_book(book: Rulebook, version: int) -> CompiledBook:
+    """Compile a checked rulebook.
+
+    Raises:
+        ConditionError: when a condition means nothing; lint finds it with its place beforehand.
+
+    """
+    stages = tuple(book.journey.stages)
+    ranks = {stage: rank for rank, stage in enumerate(stages)}
+
+    def check(condition: dict[str, object], *, judged: bool = True) -> Check:
+        return compile_node(parse(condition, stages=stages, judged=judged))
+
+    personas = tuple(
+        CompiledPersona(
+            id=persona.id,
+            fit=tuple((rule.points, check(rule.when, judged=False)) for rule in persona.fit),
+            most=sum(rule.points for rule in persona.fit),
+            disqualify=tuple((one.reason, check(one.when, judged=False)) for one in persona.disqualify),
+        )
+        for persona in book.persona.personas
+    )
+    evidence = tuple(
+        (stage, check(book.journey.evidence[stage], judged=False))
+        for stage in reversed(stages)
+        if stage in book.journey.evidence
+    )
+    home_pool: dict[str, str] = {}
+    for pool in book.team.pools:
+        for member in pool.members:
+            home_pool.setdefault(member.rep, pool.id)
+    return CompiledBook(
+        version=version,
+        personas=personas,
+        grades=book.persona.grades,
+        scoring=compile_scoring(book.scoring),
+        stage_rank=ranks,
+        stages=stages,
+        evidence=evidence,
+        sales_may_start_rank=ranks[book.journey.sales_may_start_at],
+        ready=tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in book.readiness.ready),
+        tracks=tuple(
+            CompiledTrack(track.id, check(track.when), track.review_after * 1000)
+            for track in book.nurture.tracks
+        ),
+        routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
+        otherwise=book.routing.otherwise,
+        policies={policy.id: policy for policy in book.sla.policies},
+        reasons={reason.id: reason for reason in book.nurture.reasons},
+        home_pool=home_pool,
+        source=book,
+    )
+
+
+def _ready(name: str, node: Node) -> CompiledReady:
+    parts = (node,) if isinstance(node, Test) or node.combiner != "all" else node.parts
+    return CompiledReady(
+        name=name,
+        check=compile_node(node),
+        parts=tuple((part, compile_node(part)) for part in parts),
+        is_hand_raise=any(test.spec.kind == "hand_raise" for test in tests_of(node)),
+    )

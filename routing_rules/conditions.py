@@ -1,0 +1,268 @@
+"""Conditions as data: `{field: {operator: value}}` with `all`, `any`, `none`.
+
+A condition is parsed once into a small tree (which lint and explanations read) and compiled to closures
+(which judge). Its answer has three values: True, False, and None for "not known".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+import re2
+
+from routing_rules.facts import Facts
+from routing_rules.fields import ACTIVITY_PREFIX, FIELDS, OPERATORS, FieldSpec, spec_of
+
+Answer = bool | None
+Check = Callable[[Facts], Answer]
+
+#: A condition may not be nested deeper, nor hold more tests, than this.
+MAX_DEPTH: Final = 8
+MAX_TESTS: Final = 200
+_COMBINERS: Final = ("all", "any", "none")
+
+
+class ConditionError(ValueError):
+    """A condition that means nothing; `path` leads from the condition to the place."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        """Keep the path apart, so that the file's line can be found."""
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One field against one or more operators, all of which must hold."""
+
+    __test__ = False  # not a pytest class
+
+    field: str
+    spec: FieldSpec
+    operators: tuple[tuple[str, Any], ...]
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`all`, `any` or `none` of its parts."""
+
+    combiner: str
+    parts: "tuple[Test | Group, ...]"
+
+
+Node = Test | Group
+
+
+def parse(
+    condition: Any,
+    *,
+    stages: Sequence[str] = (),
+    judged: bool = True,
+    path: tuple[str | int, ...] = (),
+    depth: int = 0,
+) -> Node:
+    """Read a condition into a tree.
+
+    Args:
+        condition: as it stands in the rule file; an empty mapping always holds.
+        stages: the journey's stages, lowest first.
+        judged: whether fields that the judgement makes may be asked here.
+        path: where the condition stands in its file.
+        depth: how deep it is nested.
+
+    Raises:
+        ConditionError: with the place and the mend.
+
+    """
+    if depth > MAX_DEPTH:
+        raise ConditionError(path, f"nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(condition, dict):
+        raise ConditionError(path, "a condition is a mapping such as {company.employees: {gte: 300}}")
+    parts: list[Node] = []
+    for key, value in condition.items():
+        here = (*path, key)
+        if key in _COMBINERS:
+            if not isinstance(value, list):
+                raise ConditionError(here, f"`{key}` takes a list of conditions")
+            inner = [
+                parse(item, stages=stages, judged=judged, path=(*here, index), depth=depth + 1)
+                for index, item in enumerate(value)
+            ]
+            parts.append(Group(key, tuple(inner)))
+        else:
+            parts.append(_parse_test(str(key), value, tuple(stages), judged, here))
+    node = parts[0] if len(parts) == 1 else Group("all", tuple(parts))
+    if depth == 0 and len(tests_of(node)) > MAX_TESTS:
+        raise ConditionError(path, f"more than {MAX_TESTS} tests in one condition")
+    return node
+
+
+def _parse_test(
+    field: str, operators: Any, stages: tuple[str, ...], judged: bool, path: tuple[str | int, ...]
+) -> Test:
+    spec = spec_of(field, stages)
+    if spec is None:
+        near = get_close_matches(field, [*FIELDS, *_COMBINERS], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConditionError(path, f"no field is called {field}{hint}")
+    if spec.judged and not judged:
+        raise ConditionError(path, f"{field} is made by the judgement and not known here")
+    if not isinstance(operators, dict) or not operators:
+        raise ConditionError(path, f"{field} takes operators such as {{{_example(spec)}}}")
+    for operator, value in operators.items():
+        if operator not in OPERATORS[spec.kind]:
+            known = ", ".join(sorted(OPERATORS[spec.kind]))
+            raise ConditionError((*path, operator), f"{field} does not take `{operator}`; it takes {known}")
+        problem = _value_problem(spec, str(operator), value)
+        if problem:
+            raise ConditionError((*path, operator), f"{field}: {problem}")
+    return Test(field, spec, tuple(operators.items()), path)
+
+
+def _example(spec: FieldSpec) -> str:
+    return {"number": "gte: 300", "activity": "at_least: 1, within_days: 30"}.get(spec.kind, "eq: value")
+
+
+def _value_problem(spec: FieldSpec, operator: str, value: Any) -> str | None:
+    """Say what is wrong with an operator's value, or None."""
+    if operator == "exists":
+        return None if isinstance(value, bool) else "`exists` takes true or false"
+    if operator in ("in", "not_in"):
+        if not isinstance(value, list) or not value:
+            return f"`{operator}` takes a list"
+        problems = (_value_problem(spec, "eq", item) for item in value)
+        return next((problem for problem in problems if problem), None)
+    if spec.kind in ("number", "activity", "hand_raise"):
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if good else f"`{operator}` takes a number, not {value!r}"
+    if spec.kind == "flag":
+        return None if isinstance(value, bool) else "takes true or false"
+    if not isinstance(value, str):
+        return f"`{operator}` takes text, not {value!r} (put it in quotes)"
+    if operator == "matches":
+        try:
+            re2.compile(value)
+        except re2.error as error:
+            return f"not a regular expression: {error}"
+        return None
+    if spec.values and operator != "contains" and value not in spec.values:
+        return f"{value!r} is not one of {', '.join(spec.values)}"
+    return None
+
+
+def tests_of(node: Node) -> list[Test]:
+    """Return every test of a tree, in reading order."""
+    if isinstance(node, Test):
+        return [node]
+    return [test for part in node.parts for test in tests_of(part)]
+
+
+def compile_node(node: Node) -> Check:
+    """Turn a tree into one function over facts."""
+    if isinstance(node, Test):
+        return _compile_test(node)
+    checks = tuple(compile_node(part) for part in node.parts)
+    if node.combiner == "all":
+        return _all(checks)
+    if node.combiner == "any":
+        return _any(checks)
+    return _none(checks)
+
+
+def _all(checks: tuple[Check, ...]) -> Check:
+    def check(facts: Facts) -> Answer:
+        answer: Answer = True
+        for one in checks:
+            said = one(facts)
+            if said is False:
+                return False
+            if said is None:
+                answer = None
+        return answer
+
+    return check
+
+
+def _any(checks: tuple[Check, ...]) -> Check:
+    def check(facts: Facts) -> Answer:
+        answer: Answer = False
+        for one in checks:
+            said = one(facts)
+            if said:
+                return True
+            if said is None:
+                answer = None
+        return answer
+
+    return check
+
+
+def _none(checks: tuple[Check, ...]) -> Check:
+    any_holds = _any(checks)
+
+    def check(facts: Facts) -> Answer:
+        said = any_holds(facts)
+        return None if said is None else not said
+
+    return check
+
+
+def _compile_test(test: Test) -> Check:
+    if test.spec.kind == "activity":
+        return _activity(test.field.removeprefix(ACTIVITY_PREFIX), dict(test.operators))
+    if test.spec.kind == "hand_raise":
+        days = dict(test.operators)["within_days"]
+        return lambda facts: facts.hand_raised_within(days)
+    checks = tuple(_scalar(test.field, test.spec, name, value) for name, value in test.operators)
+    return checks[0] if len(checks) == 1 else _all(checks)
+
+
+def _activity(kind: str, operators: dict[str, Any]) -> Check:
+    within = operators.get("within_days")
+    at_most = operators.get("at_most")
+    at_least = operators.get("at_least", 1 if at_most is None else 0)
+
+    def check(facts: Facts) -> Answer:
+        count = facts.count(kind, within)
+        return count >= at_least and (at_most is None or count <= at_most)
+
+    return check
+
+
+def _scalar(field: str, spec: FieldSpec, operator: str, want: Any) -> Check:
+    """Compile one operator on one field; an unknown value gives None, but for `exists`."""
+    if operator == "exists":
+        return lambda facts: (facts.values.get(field) is not None) is want
+    if operator == "at_least":
+        operator, want = "in", list(spec.values[spec.values.index(want) :])
+    holds = _holds(operator, want)
+
+    def check(facts: Facts) -> Answer:
+        value = facts.values.get(field)
+        return None if value is None else holds(value)
+
+    return check
+
+
+def _holds(operator: str, want: Any) -> Callable[[Any], bool]:
+    if operator == "eq":
+        return lambda value: bool(value == want)
+    if operator == "ne":
+        return lambda value: bool(value != want)
+    if operator in ("in", "not_in"):
+        options = frozenset(want)
+        return options.__contains__ if operator == "in" else lambda value: value not in options
+    if operator == "contains":
+        return lambda value: want in value
+    if operator == "matches":
+        pattern = re2.compile(want)
+        return lambda value: pattern.search(value) is not None
+    if operator == "gt":
+        return lambda value: bool(value > want)
+    if operator == "gte":
+        return lambda value: bool(value >= want)
+    if operator == "lt":
+        return lambda value: bool(value < want)
+    return lambda value: bool(value <= want)

@@ -1,0 +1,172 @@
+"""Reasons into words, Japanese and English, at reading time: nothing worded is ever stored."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from routing_rules.compiled import CompiledBook
+from schemas.base import Lang, Wording
+from schemas.decision import Judgement, Missing
+
+_STAGE: Final = {
+    "inquiry": ("問い合わせ", "inquiry"),
+    "nurture": ("ナーチャリング中", "held in nurture"),
+    "mql": ("営業引き渡し可能 (MQL)", "sales-ready (MQL)"),
+    "sal": ("営業が受諾 (SAL)", "accepted by a rep (SAL)"),
+    "sql": ("商談化 (SQL)", "opportunity opened (SQL)"),
+    "won": ("受注", "won"),
+    "lost": ("失注", "lost"),
+    "disqualified": ("対象外", "disqualified"),
+}
+_FIELD: Final = {
+    "person.seniority": ("役職", "seniority"),
+    "person.function": ("職種", "function"),
+    "person.title": ("肩書", "title"),
+    "company.employees": ("従業員数", "employees"),
+    "company.country": ("国", "country"),
+    "company.region": ("地域", "region"),
+    "company.industry": ("業種", "industry"),
+    "company.domain": ("ドメイン", "domain"),
+    "fit": ("適合度", "fit"),
+    "fit_grade": ("適合ランク", "fit grade"),
+    "engagement": ("関心度", "engagement"),
+    "buying_stage": ("検討段階", "buying stage"),
+    "hand_raise": ("面談の希望", "hand raise"),
+    "contact_channel": ("連絡手段", "permitted contact channel"),
+    "persona": ("ペルソナ", "persona"),
+}
+_OPERATOR: Final = {
+    "gte": ("{want}以上が必要", "needs at least {want}"),
+    "gt": ("{want}超が必要", "needs more than {want}"),
+    "lte": ("{want}以下が必要", "needs at most {want}"),
+    "lt": ("{want}未満が必要", "needs less than {want}"),
+    "eq": ("{want}であることが必要", "needs to be {want}"),
+    "ne": ("{want}でないことが必要", "must not be {want}"),
+    "in": ("{want}のいずれかが必要", "needs to be one of {want}"),
+    "not_in": ("{want}以外が必要", "must not be one of {want}"),
+    "at_least": ("{want}以降の段階が必要", "needs to be {want} or further"),
+    "within_days": ("{want}日以内にあること", "needed within {want} days"),
+    "exists": ("が必要", "needed"),
+    "contains": ("「{want}」を含むことが必要", "needs to contain {want}"),
+    "matches": ("{want}に一致することが必要", "needs to match {want}"),
+}
+
+
+def _pick(pair: tuple[str, str], lang: Lang) -> str:
+    return pair[0] if lang == "ja" else pair[1]
+
+
+def stage_name(stage: str, lang: Lang) -> str:
+    """Return a lifecycle stage in words."""
+    return _pick(_STAGE.get(stage, (stage, stage)), lang)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
+    """Say one thing that is missing: `関心度: 60以上が必要 (現在 48.2、あと 11.8)`."""
+    if missing.operator == "until":
+        day = datetime.fromtimestamp(missing.want / 1000, UTC)
+        return f"冷却期間: {day:%Y-%m-%d} まで" if lang == "ja" else f"cool-down until {day:%Y-%m-%d}"
+    if missing.operator == "of":
+        fields = ", ".join(field_name(name, book, lang) for name in missing.want)
+        how = {"any": ("いずれか", "any of"), "none": ("該当しないこと", "none of")}.get(
+            missing.field, ("すべて", "all of")
+        )
+        return f"{fields}の{how[0]}" if lang == "ja" else f"{how[1]} {fields}"
+    name = field_name(missing.field, book, lang)
+    if missing.operator == "activity":
+        times = missing.want.get("at_least", 1)
+        days = missing.want.get("within_days")
+        within = "" if days is None else (f"{days:g}日以内に" if lang == "ja" else f" within {days:g} days")
+        if lang == "ja":
+            return f"{name}: {within}{times:g}回以上 (現在 {missing.have}回)"
+        return f"{name}: at least {times:g}{within} (now {missing.have})"
+    words = _pick(_OPERATOR.get(missing.operator, ("{want}", "{want}")), lang).format(
+        want=_value(missing.want)
+    )
+    have = (
+        ""
+        if missing.have is None
+        else f"現在 {_value(missing.have)}"
+        if lang == "ja"
+        else f"now {_value(missing.have)}"
+    )
+    gap = _gap(missing, lang)
+    detail = (
+        "、".join(p for p in (have, gap) if p) if lang == "ja" else ", ".join(p for p in (have, gap) if p)
+    )
+    return f"{name}: {words}" + (f" ({detail})" if detail else "")
+
+
+def _gap(missing: Missing, lang: Lang) -> str:
+    if missing.operator != "gte" or not isinstance(missing.have, int | float):
+        return ""
+    short = f"{missing.want - missing.have:g}"
+    return f"あと {short}" if lang == "ja" else f"{short} short"
+
+
+def field_name(field: str, book: CompiledBook, lang: Lang) -> str:
+    """Return a field in words; an activity by its name in scoring.yaml."""
+    if field.startswith("activity."):
+        return activity_name(field.removeprefix("activity."), book, lang)
+    return _pick(_FIELD.get(field, (field, field)), lang)
+
+
+def activity_name(kind: str, book: CompiledBook, lang: Lang) -> str:
+    """Return an activity's name as ops wrote it."""
+    rule = book.source.scoring.activities.get(kind)
+    return _said(rule.name if rule else None, kind, lang)
+
+
+def track_name(track: str | None, book: CompiledBook, lang: Lang) -> str:
+    """Return a nurture track's name as ops wrote it."""
+    spec = next((item for item in book.source.nurture.tracks if item.id == track), None)
+    return _said(spec.name if spec else None, track or "-", lang)
+
+
+def persona_name(persona: str | None, book: CompiledBook, lang: Lang) -> str:
+    """Return a persona's name as both teams wrote it."""
+    spec = next((item for item in book.source.persona.personas if item.id == persona), None)
+    return _said(spec.name if spec else None, persona or "-", lang)
+
+
+def _said(name: Wording | None, fallback: str, lang: Lang) -> str:
+    return fallback if name is None else name.say(lang)
+
+
+def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
+    """Say a judgement in one sentence."""
+    reasons = judged.reasons
+    persona = persona_name(judged.persona, book, lang)
+    if lang == "ja":
+        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、段階 {judged.buying_stage}。"
+    else:
+        head = f"Fit {judged.fit} ({judged.fit_grade}) for {persona}, engagement {judged.engagement:g}, stage {judged.buying_stage}. "
+    return head + _verdict_words(judged, reasons.missing, book, lang)
+
+
+def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
+    rule = judged.reasons.rule
+    route = judged.reasons.route
+    if judged.verdict == "ready":
+        to = "" if route is None else f" → {route.pool} ({route.rule})"
+        return (
+            f"規則「{rule}」により営業へ引き渡します{to}。"
+            if lang == "ja"
+            else f"Ready for sales by rule “{rule}”{to}."
+        )
+    if judged.verdict == "disqualify":
+        return f"対象外: {rule}。" if lang == "ja" else f"Disqualified: {rule}."
+    if judged.verdict == "unchanged":
+        stage = stage_name(judged.lifecycle_stage, lang)
+        return f"現在: {stage}。" if lang == "ja" else f"Now: {stage}."
+    lacking = [missing_words(item, book, lang) for item in missing]
+    track = track_name(judged.track, book, lang)
+    if lang == "ja":
+        return f"トラック「{track}」で育成します。不足: {'; '.join(lacking)}。"
+    return f"Held on track “{track}”. Missing: {'; '.join(lacking)}."

@@ -1,0 +1,103 @@
+"""The facts that conditions ask: a lead's state read at one instant, with local enrichment.
+
+Everything here is computed from the state and tables in memory; nothing is looked up outside.
+"""
+
+from typing import Any, Final
+
+from routing_rules import companies, places, titles
+from routing_rules.fields import FACT_FIELDS
+from schemas.activity import HAND_RAISES
+from schemas.lead import LeadState, Standing
+
+DAY_MS: Final = 86_400_000
+
+
+class Facts:
+    """What is known of a lead at `now_ms`. `values` holds known fields only."""
+
+    __slots__ = ("last", "ledger", "now_ms", "today", "values")
+
+    def __init__(
+        self, values: dict[str, Any], ledger: dict[str, dict[int, int]], last: dict[str, int], now_ms: int
+    ) -> None:
+        """Keep references: facts live for one judgement."""
+        self.values = values
+        self.ledger = ledger
+        self.last = last
+        self.now_ms = now_ms
+        self.today = now_ms // DAY_MS
+
+    def count(self, kind: str, within_days: float | None) -> int:
+        """Count an activity, in all or in the last `within_days` days (today is the first of them)."""
+        days = self.ledger.get(kind)
+        if days is None:
+            return 0
+        if within_days is None:
+            return sum(days.values())
+        since = self.today - within_days
+        total = 0
+        for day, count in days.items():
+            if day > since:
+                total += count
+        return total
+
+    def hand_raised_within(self, days: float) -> bool:
+        """Tell whether the lead asked to talk in the last `days` days, to the millisecond."""
+        since = self.now_ms - days * DAY_MS
+        return any(at_ms >= since for kind, at_ms in self.last.items() if kind in HAND_RAISES)
+
+
+def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str | None = None) -> Facts:
+    """Read a lead's facts: what was said, then what local tables conclude from it.
+
+    A declared value always outranks a guessed one.
+    """
+    said = state.facts
+    values: dict[str, Any] = {}
+    for fact, field in FACT_FIELDS.items():
+        word = said.get(fact)
+        if word is not None:
+            values[field] = word[1]
+    _enrich_person(values, state)
+    _enrich_company(values, state)
+    if state.first is not None:
+        values["source"] = state.first[1]
+    if account_owner is not None:
+        values["account.owner"] = account_owner
+    for channel in ("email", "phone"):
+        if channel in state.consent or "all" in state.consent:
+            values[f"consent.{channel}"] = not state.denied(channel)
+    values["recycle_count"] = standing.recycle_count
+    return Facts(values, state.ledger, state.last, now_ms)
+
+
+def _enrich_person(values: dict[str, Any], state: LeadState) -> None:
+    title = values.get("person.title")
+    department = values.get("person.department")
+    if title is not None or department is not None:
+        seniority, function = titles.read(title or "", department or "")
+        if seniority is not None:
+            values["person.seniority"] = seniority
+        if function is not None:
+            values["person.function"] = function
+    language = state.fact("language")
+    if language is not None:
+        values["person.language"] = language[:2].lower()
+
+
+def _enrich_company(values: dict[str, Any], state: LeadState) -> None:
+    email = values.get("person.email")
+    domain = companies.domain_of(state.fact("company_domain"), email)
+    if domain is not None:
+        values["company.domain"] = domain
+    country = state.fact("country") or places.country_of(domain, values.get("person.phone"))
+    region = state.fact("region")
+    if region is not None:
+        region = places.region_code(region, country)
+        values["company.region"] = region
+        country = country or places.country_of_region(region)
+    if country is not None:
+        values["company.country"] = country
+    if "person.language" not in values and country == "JP":
+        values["person.language"] = "ja"

@@ -1,0 +1,126 @@
+"""The fold: an event onto a lead. Order-free and, behind deduplication, exact.
+
+Registers keep the newest word (equal times: the greater value, by its JSON text), counts add up, newest
+times take the maximum. Each of these gives the same result in any order.
+"""
+
+import json
+from typing import Any, Final
+
+from routing_rules.facts import DAY_MS
+from schemas.event import Event, EventData
+from schemas.lead import Deal, LeadState
+
+#: Fields of the data that are words about the profile (all others mean something of their own).
+PROFILE_FIELDS: Final = tuple(
+    name
+    for name in EventData.model_fields
+    if name not in ("activity", "consent", "opportunity", "amount", "currency", "reason")
+)
+_PROFILE: Final = frozenset(PROFILE_FIELDS)
+_DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
+
+
+def fold(state: LeadState, event: Event, received_ms: int) -> int:
+    """Apply one event to `state`, in place, and return the time (ms) under which it counts.
+
+    Args:
+        state: the lead so far; it is changed.
+        event: one that was not applied before.
+        received_ms: when it was accepted; a time later than that is capped to it.
+
+    """
+    at_ms = min(int(event.time.timestamp() * 1000), received_ms)
+    data = event.data
+    said = data.__dict__
+    facts = state.facts
+    for name in data.model_fields_set & _PROFILE:
+        value = said[name]
+        if value is not None and _newer(facts.get(name), at_ms, value):
+            facts[name] = (at_ms, value)
+    if event.subject and "@" in event.subject and data.email is None:
+        address = event.identity_keys()[0][1]
+        if _newer(facts.get("email"), at_ms, address):
+            facts["email"] = (at_ms, address)
+    if data.activity is not None:
+        _count(state, data.activity, at_ms)
+    if data.consent:
+        for channel, allowed in data.consent.items():
+            if allowed is not None and _newer_consent(state.consent.get(channel), at_ms, allowed=allowed):
+                state.consent[channel] = (at_ms, allowed)
+    status = _DEAL_STATUS.get(event.type)
+    if status is not None and data.opportunity is not None:
+        deal = Deal(at_ms, status, data.amount, data.currency, data.reason)
+        if _newer_deal(state.deals.get(data.opportunity), deal):
+            state.deals[data.opportunity] = deal
+    if state.first is None or (at_ms, event.source) < state.first:
+        state.first = (at_ms, event.source)
+    state.newest_ms = max(state.newest_ms, at_ms)
+    return at_ms
+
+
+def _newer(word: tuple[int, Any] | None, at_ms: int, value: Any) -> bool:
+    if word is None or at_ms > word[0]:
+        return True
+    return at_ms == word[0] and value != word[1] and _rank(value) > _rank(word[1])
+
+
+def _rank(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _newer_consent(word: tuple[int, bool] | None, at_ms: int, *, allowed: bool) -> bool:
+    """Tell which word counts; at the same instant a withdrawal does."""
+    return word is None or at_ms > word[0] or (at_ms == word[0] and not allowed)
+
+
+#: At the same instant the later step of a deal counts.
+_STEP: Final = {"opened": 0, "lost": 1, "won": 2}
+
+
+def _newer_deal(known: Deal | None, deal: Deal) -> bool:
+    if known is None:
+        return True
+    return _deal_rank(deal) > _deal_rank(known)
+
+
+def _deal_rank(deal: Deal) -> tuple[int, int, float, str, str]:
+    return (deal.at_ms, _STEP[deal.status], deal.amount or 0.0, deal.currency or "", deal.reason or "")
+
+
+def _count(state: LeadState, kind: str, at_ms: int) -> None:
+    days = state.ledger.get(kind)
+    day = at_ms // DAY_MS
+    if days is None:
+        state.ledger[kind] = {day: 1}
+    else:
+        days[day] = days.get(day, 0) + 1
+    if at_ms > state.last.get(kind, -1):
+        state.last[kind] = at_ms
+
+
+def merge(one: LeadState, other: LeadState) -> LeadState:
+    """Return what both states say together; equal to folding all their events into one lead."""
+    result = LeadState(
+        facts=dict(one.facts), ledger={k: dict(v) for k, v in one.ledger.items()}, last=dict(one.last),
+        consent=dict(one.consent), deals=dict(one.deals), first=one.first, newest_ms=one.newest_ms,
+    )  # fmt: skip
+    for name, word in other.facts.items():
+        if _newer(result.facts.get(name), word[0], word[1]):
+            result.facts[name] = word
+    for kind, days in other.ledger.items():
+        mine = result.ledger.setdefault(kind, {})
+        for day, count in days.items():
+            mine[day] = mine.get(day, 0) + count
+    for kind, at_ms in other.last.items():
+        result.last[kind] = max(at_ms, result.last.get(kind, -1))
+    for channel, (at_ms, allowed) in other.consent.items():
+        if _newer_consent(result.consent.get(channel), at_ms, allowed=allowed):
+            result.consent[channel] = (at_ms, allowed)
+    for key, deal in other.deals.items():
+        if _newer_deal(result.deals.get(key), deal):
+            result.deals[key] = deal
+    if other.first is not None and (result.first is None or other.first < result.first):
+        result.first = other.first
+    result.newest_ms = max(result.newest_ms, other.newest_ms)
+    return result

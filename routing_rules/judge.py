@@ -1,0 +1,177 @@
+"""The judgement: fit, engagement, buying stage, readiness, verdict. Pure; one screen to read."""
+
+from routing_rules.compiled import CompiledBook, CompiledPersona
+from routing_rules.engagement import engagement
+from routing_rules.facts import DAY_MS, Facts, gather
+from routing_rules.readiness import first_ready, what_is_missing
+from routing_rules.routing import route
+from schemas.activity import HAND_RAISES
+from schemas.decision import Judgement, Missing, Reasons, VerdictKind
+from schemas.lead import WITH_MARKETING, LeadState, Standing
+
+
+def judge(
+    state: LeadState, standing: Standing, book: CompiledBook, now_ms: int, account_owner: str | None = None
+) -> Judgement:
+    """Judge one lead.
+
+    Args:
+        state: the fold of its events.
+        standing: where it is in our process.
+        book: the compiled rulebook.
+        now_ms: the instant of the judgement.
+        account_owner: the rep who owns its account, if one does.
+
+    """
+    facts = gather(state, standing, now_ms, account_owner)
+    persona, fit, fit_rules, known = best_fit(facts, book)
+    points, parts = engagement(state.ledger, book.scoring, facts.today)
+    grade = fit_grade(fit, book)
+    values = facts.values
+    values["persona"] = persona.id
+    values["fit"] = fit
+    values["fit_grade"] = grade
+    values["engagement"] = points
+    stage = buying_stage(facts, book)
+    values["buying_stage"] = stage
+
+    def conclude(
+        verdict: VerdictKind, lifecycle_stage: str, *, rule: str | None = None, track: str | None = None,
+        review_at_ms: int | None = None, nearest: str | None = None, missing: list[Missing] | None = None,
+    ) -> Judgement:  # fmt: skip
+        destination = route(facts, book) if verdict == "ready" else None
+        reasons = Reasons(fit_rules, known, parts, rule, nearest, missing or [], destination)
+        return Judgement(
+            verdict, lifecycle_stage, persona.id, fit, grade, points, stage, track, review_at_ms, reasons
+        )
+
+    now: str = standing.lifecycle_stage
+    outcome = _outcome(state)
+    if outcome is not None and outcome != now:
+        return conclude("unchanged", outcome, rule=f"outcome.{outcome}")
+    if outcome is not None or now in ("won", "lost", "sql") or _ruled_out_by_a_rep(standing):
+        return conclude("unchanged", now, rule=standing.rule)
+    out = _disqualifier(facts, persona)
+    if out is not None:
+        return conclude("disqualify", "disqualified", rule=out)
+    if now not in WITH_MARKETING and now != "disqualified":
+        if _may_contact(state):
+            return conclude("unchanged", now, rule=standing.rule)
+        now = "nurture"  # permission was withdrawn while sales had the lead
+    missing = _barred(state, standing, now_ms)
+    if not missing:
+        ready = first_ready(facts, book)
+        if ready is not None:
+            return conclude("ready", "mql", rule=ready.name)
+    nearest, lacking = what_is_missing(facts, book)
+    track = next(track for track in book.tracks if track.check(facts))
+    recycled = now != standing.lifecycle_stage
+    return conclude(
+        "recycle" if recycled else "nurture", "nurture",
+        rule="consent_withdrawn" if recycled else None, track=_track(standing, track.id, now_ms),
+        review_at_ms=_review_at(standing, now_ms, track.review_after_ms),
+        nearest=nearest, missing=[*missing, *lacking],
+    )  # fmt: skip
+
+
+def best_fit(facts: Facts, book: CompiledBook) -> tuple[CompiledPersona, int, list[int], float]:
+    """Return the persona that fits best, the fit (0-100), the rules that held, and the known share (0-1).
+
+    fit = 100 * points of the rules that hold / points of all rules. An unknown fact earns nothing and is
+    told by the known share.
+    """
+    best: tuple[CompiledPersona, int, list[int], float] | None = None
+    for persona in book.personas:
+        earned = 0
+        unknown = 0
+        held: list[int] = []
+        for index, (points, check) in enumerate(persona.fit):
+            said = check(facts)
+            if said:
+                earned += points
+                held.append(index)
+            elif said is None:
+                unknown += points
+        fit = round(100 * earned / persona.most)
+        if best is None or fit > best[1]:
+            best = (persona, fit, held, round(1 - unknown / persona.most, 2))
+    assert best is not None  # noqa: S101 - the contract asks for at least one persona
+    return best
+
+
+def fit_grade(fit: int, book: CompiledBook) -> str:
+    """Return A, B, C or D by the rulebook's thresholds."""
+    grades = book.grades
+    if fit >= grades.A:
+        return "A"
+    if fit >= grades.B:
+        return "B"
+    return "C" if fit >= grades.C else "D"
+
+
+def buying_stage(facts: Facts, book: CompiledBook) -> str:
+    """Return the furthest stage that has evidence; the first stage needs none."""
+    for stage, check in book.evidence:
+        if check(facts):
+            return stage
+    return book.stages[0]
+
+
+def _outcome(state: LeadState) -> str | None:
+    """Return what the CRM's newest words make of the lead: an open deal outweighs won, won outweighs lost."""
+    if not state.deals:
+        return None
+    statuses = {deal.status for deal in state.deals.values()}
+    if "opened" in statuses:
+        return "sql"
+    return "won" if "won" in statuses else "lost"
+
+
+def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
+    return next((reason for reason, check in persona.disqualify if check(facts)), None)
+
+
+def _ruled_out_by_a_rep(standing: Standing) -> bool:
+    """Tell whether a rep's word, and not a rule, disqualified the lead: rules do not undo it."""
+    return standing.lifecycle_stage == "disqualified" and (standing.rule or "").startswith("declined.")
+
+
+def _track(standing: Standing, chosen: str, now_ms: int) -> str:
+    """Return the track that a recycle reason asked for until its cool-down ends, else the chosen one."""
+    cooling = standing.cool_down_until_ms is not None and standing.cool_down_until_ms > now_ms
+    return standing.track if cooling and standing.track is not None else chosen
+
+
+def _may_contact(state: LeadState) -> bool:
+    """Tell whether a channel is left: permission not withdrawn, and an address or number known."""
+    return any(
+        not state.denied(channel) and state.fact(channel) is not None for channel in ("email", "phone")
+    )
+
+
+def _barred(state: LeadState, standing: Standing, now_ms: int) -> list[Missing]:
+    """Return what keeps sales away whatever the rules say: no channel left, or a cool-down."""
+    missing = []
+    if not _may_contact(state):
+        missing.append(Missing("contact_channel", "exists", True))
+    until = standing.cool_down_until_ms
+    if until is not None and until > now_ms and not _raised_hand_since(state, standing.recycled_at_ms or 0):
+        missing.append(Missing("cool_down", "until", until))
+    return missing
+
+
+def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
+    from_hand = (at_ms for kind, at_ms in state.last.items() if kind in HAND_RAISES)
+    return any(at_ms > since_ms for at_ms in from_hand)
+
+
+def _review_at(standing: Standing, now_ms: int, review_after_ms: int) -> int:
+    """Return the next look: after the track's time, or when the cool-down ends if that is sooner.
+
+    Rounded up to a full UTC day's start plus a minute: engagement changes at 00:00 UTC only.
+    """
+    at_ms = now_ms + review_after_ms
+    if review_after_ms >= DAY_MS:
+        at_ms = at_ms // DAY_MS * DAY_MS + 60_000
+    until = standing.cool_down_until_ms
+    return min(at_ms, until) if until is not None and until > now_ms else at_ms

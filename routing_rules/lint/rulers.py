@@ -1,0 +1,46 @@
+"""Numbers and orders that contradict each other: grades, promises, tracks."""
+
+from routing_rules.conditions import ConditionError, parse
+from routing_rules.lint.asked import always_holds
+from schemas.errors import Finding
+from schemas.rulebook.book import Rulebook
+
+
+def measure_findings(book: Rulebook) -> list[Finding]:
+    """Find grades out of order, warnings after the breach, and a last track that leaves leads out."""
+    return [*_grades(book), *_promises(book), *_last_track(book)]
+
+
+def _grades(book: Rulebook) -> list[Finding]:
+    grades = book.persona.grades
+    return [
+        Finding("persona.yaml", ("grades", upper), f"{upper} ({high}) must ask for more than {lower} ({low})")
+        for upper, high, lower, low in (("A", grades.A, "B", grades.B), ("B", grades.B, "C", grades.C))
+        if high <= low
+    ]
+
+
+def _promises(book: Rulebook) -> list[Finding]:
+    findings = []
+    for index, policy in enumerate(book.sla.policies):
+        for kind, promise in (("accept", policy.accept), ("contact", policy.contact)):
+            here = ("policies", index, kind)
+            if promise.within == 0:
+                words = "0 is over before anybody can act; promise some time"
+                findings.append(Finding("sla.yaml", (*here, "within"), words))
+            elif promise.warn_after is not None and promise.warn_after >= promise.within:
+                words = "the warning comes at or after the breach; warn sooner than `within`"
+                findings.append(Finding("sla.yaml", (*here, "warn_after"), words))
+    return findings
+
+
+def _last_track(book: Rulebook) -> list[Finding]:
+    last = len(book.nurture.tracks) - 1
+    try:
+        node = parse(book.nurture.tracks[last].when, stages=tuple(book.journey.stages))
+    except ConditionError:
+        return []  # told as such
+    if always_holds(node):
+        return []
+    words = "the last track must take every lead that no other takes; leave out its `when`"
+    return [Finding("nurture.yaml", ("tracks", last, "when"), words)]

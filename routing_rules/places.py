@@ -1,0 +1,59 @@
+"""Countries and regions: ISO 3166 codes from what forms, phones and domains say."""
+
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+_PREFECTURES: Final = (
+    "北海道:hokkaido 青森:aomori 岩手:iwate 宮城:miyagi 秋田:akita 山形:yamagata 福島:fukushima 茨城:ibaraki "
+    "栃木:tochigi 群馬:gunma 埼玉:saitama 千葉:chiba 東京:tokyo 神奈川:kanagawa 新潟:niigata 富山:toyama "
+    "石川:ishikawa 福井:fukui 山梨:yamanashi 長野:nagano 岐阜:gifu 静岡:shizuoka 愛知:aichi 三重:mie 滋賀:shiga "
+    "京都:kyoto 大阪:osaka 兵庫:hyogo 奈良:nara 和歌山:wakayama 鳥取:tottori 島根:shimane 岡山:okayama "
+    "広島:hiroshima 山口:yamaguchi 徳島:tokushima 香川:kagawa 愛媛:ehime 高知:kochi 福岡:fukuoka 佐賀:saga "
+    "長崎:nagasaki 熊本:kumamoto 大分:oita 宮崎:miyazaki 鹿児島:kagoshima 沖縄:okinawa"
+).split()
+#: Kanji and romaji names of the prefectures -> ISO 3166-2 code.
+PREFECTURES: Final = {
+    name: f"JP-{number:02d}" for number, pair in enumerate(_PREFECTURES, start=1) for name in pair.split(":")
+}
+_TLD_COUNTRY: Final = {
+    "jp": "JP", "us": "US", "uk": "GB", "de": "DE", "fr": "FR", "sg": "SG", "au": "AU", "ca": "CA", "in": "IN",
+    "kr": "KR", "cn": "CN", "tw": "TW", "th": "TH", "vn": "VN", "id": "ID", "my": "MY", "nl": "NL", "it": "IT",
+    "es": "ES", "ch": "CH", "se": "SE",
+}  # fmt: skip
+_DIAL_COUNTRY: Final = (
+    ("+81", "JP"),
+    ("+1", "US"),
+    ("+44", "GB"),
+    ("+49", "DE"),
+    ("+33", "FR"),
+    ("+65", "SG"),
+)
+
+
+@lru_cache(maxsize=8_192)
+def region_code(region: str, country: str | None = None) -> str:
+    """Return a prefecture's ISO code (東京都, Tokyo, JP-13 -> JP-13); another region as it was said."""
+    text = unicodedata.normalize("NFKC", region).strip()
+    if text.upper().startswith("JP-"):
+        return text.upper()
+    if country in (None, "JP"):
+        name = text.lower().removesuffix(" prefecture")
+        for key in (name, name[:-1], name.partition("-")[0], name[:2], name[:3]):
+            if key in PREFECTURES:
+                return PREFECTURES[key]
+    return text
+
+
+def country_of(domain: str | None, phone: str | None) -> str | None:
+    """Guess the country from a dialled prefix, then from the domain's ending; None when neither says."""
+    if phone is not None and phone.startswith("+"):
+        for prefix, country in _DIAL_COUNTRY:
+            if phone.startswith(prefix):
+                return country
+    return _TLD_COUNTRY.get(domain.rpartition(".")[2]) if domain else None
+
+
+def country_of_region(region: str) -> str | None:
+    """Return JP for a prefecture's code."""
+    return "JP" if region.startswith("JP-") else None

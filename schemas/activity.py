@@ -1,0 +1,32 @@
+"""What a lead can do. Any well-formed kind is counted; the rulebook says which ones earn points."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+#: An activity kind: lower-case words joined by underscores.
+ActivityKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+
+#: Kinds that are an explicit wish to talk to somebody.
+HAND_RAISES: Final = frozenset({"demo_request", "contact_request", "trial_request", "quote_request"})
+
+#: Kinds that Tasuki's own adapters send, so that lint can tell a typing error from a kind of one's own.
+KNOWN_KINDS: Final = HAND_RAISES | {
+    "page_view",
+    "pricing_view",
+    "case_study_view",
+    "careers_view",
+    "email_sent",
+    "email_open",
+    "email_click",
+    "email_bounce",
+    "unsubscribe",
+    "form_submit",
+    "whitepaper_download",
+    "newsletter_signup",
+    "webinar_registered",
+    "webinar_attended",
+    "event_attended",
+    "trial_started",
+    "product_login",
+}

@@ -1,0 +1,59 @@
+"""What a judgement concludes, with its reasons as data; words are made at reading time."""
+
+from typing import Any, Literal
+
+import msgspec
+
+VerdictKind = Literal["nurture", "ready", "recycle", "disqualify", "unchanged"]
+
+
+class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One part of a readiness rule that does not hold yet."""
+
+    field: str
+    operator: str
+    want: Any
+    have: Any = None
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a ready lead goes: the rule that said so, the pool, how it shares, and the promise."""
+
+    rule: str
+    pool: str
+    strategy: str
+    sla: str
+    priority: int = 0
+    owner: str | None = None
+
+
+class Reasons(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a lead was judged as it was."""
+
+    #: persona -> index of each fit rule that held; the points stand in the rulebook's version.
+    fit_rules: list[int] = []
+    #: Share of the persona's points of which the facts are known, 0-1.
+    known: float = 1.0
+    #: kind -> engagement points.
+    engagement: dict[str, float] = {}
+    #: Ready rule that held, disqualifier, CRM word or recycle reason.
+    rule: str | None = None
+    #: What the nearest ready rule still lacks.
+    nearest: str | None = None
+    missing: list[Missing] = []
+    route: Route | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """The verdict on one lead at one time under one rulebook version."""
+
+    verdict: VerdictKind
+    lifecycle_stage: str
+    persona: str | None
+    fit: int
+    fit_grade: str
+    engagement: float
+    buying_stage: str
+    track: str | None
+    review_at_ms: int | None
+    reasons: Reasons

@@ -1,0 +1,223 @@
+"""The canonical lead event: CloudEvents 1.0 names, and one flat `data` for every type.
+
+Fields that are not named here are dropped: nothing in a payload can set a score, an owner or a stage.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import ValidationError as PydanticValidationError
+
+from schemas.activity import ActivityKind
+from schemas.errors import NotUnderstood
+
+#: The largest event taken, in bytes of JSON.
+MAX_EVENT_BYTES: Final = 256 * 1024
+#: Event times before this are typing errors or empty dates, not history.
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+#: An event time further ahead of its receipt than this is refused; nearer ones are capped at receipt.
+MAX_AHEAD: Final = timedelta(hours=24)
+
+EventType = Literal[
+    "lead.captured",
+    "lead.activity",
+    "lead.consent",
+    "outcome.opened",
+    "outcome.won",
+    "outcome.lost",
+]
+
+#: All event types, for messages.
+EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
+
+_EMAIL = re.compile(
+    r"[^\s@<>()\[\],;:\"\\]{1,64}@(?=[^@]{3,253}$)[^\s@.<>()\[\],;:\"\\]+(?:\.[^\s@.<>()\[\],;:\"\\]+)+"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+
+
+@lru_cache(maxsize=65_536)
+def normal_email(value: str) -> str:
+    """Return an address as identity key: NFKC (full-width forms), trimmed, lower case.
+
+    Raises:
+        ValueError: when it does not have the shape of an address.
+
+    """
+    address = unicodedata.normalize("NFKC", value).strip().strip(".").lower()
+    if not _EMAIL.fullmatch(address):
+        msg = "not an e-mail address; send one such as hanako@example.co.jp"
+        raise ValueError(msg)
+    return address
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL.search(value):
+        msg = "holds a control character; send text on one line"
+        raise ValueError(msg)
+    return value.strip()
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+_RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-|–|〜|～|~|to)\s*(\d{1,9})\s*(?:人|名)?\s*")
+_COUNT = re.compile(r"\s*(\d{1,9})\s*(?:\+|人|名|人以上|名以上)?\s*")
+
+
+def _employees(value: Any) -> Any:
+    """Read 500, "500", "１，０００人", "101-500" (the lower bound counts), "1000+"."""
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFKC", value).replace(",", "")
+    match = _RANGE.fullmatch(text) or _COUNT.fullmatch(text)
+    if match is None:
+        msg = "not a head count; send a whole number such as 500 or a range such as 101-500"
+        raise ValueError(msg)
+    return int(match[1])
+
+
+def _country(value: str) -> str:
+    return value.upper()
+
+
+Line = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+OptLine = Annotated[Line | None, BeforeValidator(_empty_is_none)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
+
+
+class EventData(BaseModel):
+    """What an event says of a lead. Every field is optional; absent and null mean "nothing said"."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    email: Annotated[Email | None, BeforeValidator(_empty_is_none)] = None
+    name: OptLine = None
+    family_name: OptLine = None
+    given_name: OptLine = None
+    title: OptLine = None
+    department: OptLine = None
+    phone: OptLine = None
+    language: Annotated[str | None, BeforeValidator(_empty_is_none), Field(max_length=35)] = None
+    company: OptLine = None
+    company_domain: OptLine = None
+    corporate_number: Annotated[
+        str | None, BeforeValidator(_empty_is_none), Field(pattern=r"^[0-9]{13}$")
+    ] = None
+    employees: Annotated[
+        int | None, BeforeValidator(_empty_is_none), BeforeValidator(_employees), Field(ge=0, le=10_000_000)
+    ] = None
+    industry: OptLine = None
+    country: Annotated[
+        str | None,
+        BeforeValidator(_empty_is_none),
+        Field(pattern=r"^[A-Za-z]{2}$"),
+        AfterValidator(lambda v: v and _country(v)),
+    ] = None
+    region: OptLine = None
+    campaign: OptLine = None
+    account_owner: Annotated[
+        str | None, BeforeValidator(_empty_is_none), Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    ] = None
+    #: What the lead did, for `lead.activity` (and for a capture that is itself an act, as a form).
+    activity: ActivityKind | None = None
+    #: Permission by channel: `email`, `phone`, `all`. Absent or null says nothing; false is a withdrawal.
+    consent: dict[Literal["email", "phone", "all"], bool | None] | None = None
+    #: The CRM's key of the opportunity, for outcomes.
+    opportunity: OptLine = None
+    amount: Annotated[float | None, Field(ge=0, le=1e15)] = None
+    currency: Annotated[str | None, Field(pattern=r"^[A-Z]{3}$")] = None
+    reason: OptLine = None
+
+
+class Event(BaseModel):
+    """One fact about a lead, as a producer states it. `(source, id)` names it for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
+    source: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
+    type: EventType
+    time: AwareDatetime
+    #: The producer's own key of the lead, or an e-mail address.
+    subject: Annotated[
+        str | None,
+        BeforeValidator(_empty_is_none),
+        Field(max_length=255),
+        AfterValidator(lambda v: v and _one_line(v)),
+    ] = None
+    data: EventData
+
+    def identity_keys(self) -> list[tuple[str, str]]:
+        """Return the identity keys, the most certain first: the producer's own key, then the address."""
+        found: list[tuple[str, str]] = []
+        if self.subject:
+            if "@" in self.subject:
+                found.append(("email", normal_email(self.subject)))
+            else:
+                found.append((f"ma:{self.source}", self.subject))
+        if self.data.email and ("email", self.data.email) not in found:
+            found.append(("email", self.data.email))
+        return found
+
+
+_NEEDED: Final = {
+    "lead.activity": ("activity", "name what the lead did, such as pricing_view"),
+    "lead.consent": ("consent", 'say which channel, such as {"email": false}'),
+    "outcome.opened": ("opportunity", "name the CRM's opportunity"),
+    "outcome.won": ("opportunity", "name the CRM's opportunity"),
+    "outcome.lost": ("opportunity", "name the CRM's opportunity"),
+}
+
+
+def understand(document: Any, received_at: datetime) -> Event:
+    """Check one parsed document as a canonical event.
+
+    Args:
+        document: what strict JSON gave.
+        received_at: when it was accepted; times far ahead of it are refused.
+
+    Raises:
+        NotUnderstood: with the field and the mend.
+
+    """
+    if not isinstance(document, dict):
+        raise NotUnderstood(
+            "event", f"a bare {type(document).__name__}; send an object with id, source, type, time, data"
+        )
+    try:
+        event = Event.model_validate(document)
+    except PydanticValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "event"
+        if first["type"] == "literal_error" and place == "type":
+            raise NotUnderstood("type", f"unknown event type; known are {', '.join(EVENT_TYPES)}") from None
+        raise NotUnderstood(place, first["msg"].removeprefix("Value error, ")) from None
+    _check_meaning(event, received_at)
+    return event
+
+
+def _check_meaning(event: Event, received_at: datetime) -> None:
+    if event.time < EARLIEST:
+        raise NotUnderstood(
+            "time", f"{event.time.isoformat()} is before {EARLIEST.date()}; send when it happened"
+        )
+    if event.time > received_at + MAX_AHEAD:
+        raise NotUnderstood(
+            "time",
+            f"{event.time.isoformat()} is more than a day after it was received; check the sender's clock",
+        )
+    needed = _NEEDED.get(event.type)
+    if needed and getattr(event.data, needed[0]) is None:
+        raise NotUnderstood(f"data.{needed[0]}", f"missing; {needed[1]}")
+    try:
+        keys = event.identity_keys()
+    except ValueError as error:
+        raise NotUnderstood("subject", str(error)) from None
+    if not keys:
+        raise NotUnderstood("subject", "no identity: send subject (your own key of the lead) or data.email")

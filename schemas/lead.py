@@ -1,0 +1,73 @@
+"""The lead as the fold of its events: registers, a ledger of daily counts, consent and deals.
+
+These are msgspec structs and not pydantic models: a lead is read and written once an event, and this is
+five times cheaper. Nothing from outside reaches them unchecked. Times are milliseconds since 1970 (UTC),
+days are whole UTC days since then.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+LifecycleStage = Literal["inquiry", "nurture", "mql", "sal", "sql", "won", "lost", "disqualified"]
+
+#: Stages in which a rep may hold the lead.
+WITH_SALES: Final = frozenset({"mql", "sal", "sql"})
+#: Stages that the readiness rules look at.
+WITH_MARKETING: Final = frozenset({"inquiry", "nurture"})
+
+
+class Deal(msgspec.Struct, array_like=True, frozen=True):
+    """The newest word of the CRM on one opportunity."""
+
+    at_ms: int
+    status: str
+    amount: float | None = None
+    currency: str | None = None
+    reason: str | None = None
+
+
+class LeadState(msgspec.Struct, omit_defaults=True):
+    """What all events of a lead say together, whatever their order and repetition."""
+
+    #: field -> (time of the word, value); the newest word wins, equal times by value.
+    facts: dict[str, tuple[int, Any]] = {}
+    #: kind -> day -> count.
+    ledger: dict[str, dict[int, int]] = {}
+    #: kind -> time of the newest.
+    last: dict[str, int] = {}
+    #: channel -> (time of the word, allowed).
+    consent: dict[str, tuple[int, bool]] = {}
+    #: the CRM's key -> its newest word.
+    deals: dict[str, Deal] = {}
+    #: time and source of the first event: where the lead came from.
+    first: tuple[int, str] | None = None
+    #: time of the newest event.
+    newest_ms: int = 0
+
+    def fact(self, name: str) -> Any:
+        """Return the value of a profile field, or None when nobody said it."""
+        word = self.facts.get(name)
+        return None if word is None else word[1]
+
+    def denied(self, channel: str) -> bool:
+        """Tell whether the lead withdrew permission for `channel` (or for all of them)."""
+        for name in (channel, "all"):
+            word = self.consent.get(name)
+            if word is not None and not word[1]:
+                return True
+        return False
+
+
+class Standing(msgspec.Struct, omit_defaults=True, frozen=True):
+    """Where the lead is in *our* process: not a fold of events but the record of what was decided."""
+
+    lifecycle_stage: LifecycleStage = "inquiry"
+    track: str | None = None
+    recycle_count: int = 0
+    recycled_at_ms: int | None = None
+    cool_down_until_ms: int | None = None
+    buying_stage: str | None = None
+    persona: str | None = None
+    fit_grade: str | None = None
+    rule: str | None = None

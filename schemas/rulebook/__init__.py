@@ -1,0 +1,1 @@
+"""The rulebook's contracts: one model file per YAML file, of the same name."""

@@ -1,0 +1,216 @@
+"""Lint: what stops a publish, and what is only worth a second look."""
+
+from typing import Any
+
+import pytest
+
+from routing_rules.lint import lint, warnings
+from schemas.rulebook.book import Rulebook
+
+_AGREED = {"marketing": {"by": "M", "on": "2026-11-02"}, "sales": {"by": "S", "on": "2026-11-04"}}
+_NAME = {"ja": "名", "en": "name"}
+
+
+def _rep(rep: str, **more: Any) -> dict[str, Any]:
+    base = {
+        "id": rep,
+        "name": _NAME,
+        "email": f"{rep}@example.com",
+        "calendar": "jp",
+        "capacity": {"open": 5},
+    }
+    return {**base, **more}
+
+
+def _documents() -> dict[str, Any]:
+    """Return the smallest rulebook in which lint finds nothing."""
+    return {
+        "persona": {
+            "agreed": _AGREED,
+            "personas": [
+                {"id": "it", "name": _NAME, "fit": [{"points": 1, "when": {"person.function": {"eq": "it"}}}]}
+            ],
+        },
+        "journey": {
+            "agreed": _AGREED,
+            "stages": ["early", "late"],
+            "evidence": {"late": {"activity.pricing_view": {"at_least": 1}}},
+            "sales_may_start_at": "late",
+        },
+        "scoring": {"half_life_days": 7, "activities": {"pricing_view": {"points": 1}}},
+        "readiness": {"agreed": _AGREED, "ready": [{"name": "fits", "when": {"fit": {"gte": 50}}}]},
+        "nurture": {
+            "tracks": [{"id": "all", "name": _NAME, "review_after": "7d"}],
+            "reasons": [{"id": "not_now", "name": _NAME, "then": "nurture", "track": "all"}],
+        },
+        "routing": {
+            "rules": [],
+            "otherwise": {"pool": "desk", "strategy": "least_loaded", "sla": "usual"},
+        },
+        "team": {
+            "calendars": [
+                {
+                    "id": "jp",
+                    "zone": "Asia/Tokyo",
+                    "hours": {day: ["09:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")},
+                }
+            ],
+            "reps": [_rep("ann"), _rep("boss", role="manager")],
+            "pools": [{"id": "desk", "name": _NAME, "members": [{"rep": "ann"}], "manager": "boss"}],
+        },
+        "sla": {
+            "policies": [
+                {"id": "usual", "name": _NAME, "accept": {"within": "1h"}, "contact": {"within": "4h"}}
+            ]
+        },
+    }
+
+
+def _put(path: str, value: Any) -> Rulebook:
+    """Return the rulebook with `value` at `path`; a last `+` appends to a list."""
+    documents = _documents()
+    *parts, last = path.split("/")
+    inside: Any = documents
+    for part in parts:
+        inside = inside[int(part)] if isinstance(inside, list) else inside[part]
+    if last == "+":
+        inside.append(value)
+    elif isinstance(inside, list):
+        inside[int(last)] = value
+    else:
+        inside[last] = value
+    return Rulebook.model_validate(documents)
+
+
+def _rule(name: str, when: dict[str, Any], **to: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "when": when,
+        "to": to or {"pool": "desk", "strategy": "round_robin"},
+        "sla": "usual",
+    }
+
+
+_IT = {"person.function": {"eq": "it"}}
+
+
+def test_a_sound_rulebook_has_neither_errors_nor_doubts() -> None:
+    """The smallest sound rulebook passes without a word."""
+    book = Rulebook.model_validate(_documents())
+
+    assert lint(book) == []
+    assert warnings(book) == []
+
+
+ERRORS = [
+    # what is put where; the file, path and words of the one finding
+    ("persona/personas/0/fit/0/when", {"nope": {"eq": 1}}, "persona.yaml personas.0.fit.0.when.nope", "no field is called nope"),
+    ("persona/personas/0/fit/0/when", {"buying_stage": {"eq": "late"}}, "persona.yaml personas.0.fit.0.when.buying_stage", "made by the judgement"),
+    ("persona/personas/0/disqualify", [{"reason": "x", "when": {"engagement": {"gt": 1}}}], "persona.yaml personas.0.disqualify.0.when.engagement", "made by the judgement"),
+    ("journey/evidence/late", {"fit": {"gte": 1}}, "journey.yaml evidence.late.fit", "made by the judgement"),
+    ("readiness/ready/0/when", {"all": [{"fit": {"gte": 1}}, {"any": {}}]}, "readiness.yaml ready.0.when.all.1.any", "takes a list"),
+    ("readiness/ready/0/when", {"buying_stage": {"at_least": "soon"}}, "readiness.yaml ready.0.when.buying_stage.at_least", "'soon' is not one of early, late"),
+    ("readiness/ready/0/when", {"persona": {"in": ["it", "hr"]}}, "readiness.yaml ready.0.when.persona.in", "no persona is called hr"),
+    ("routing/rules/+", _rule("x", {"company.name": {"matches": "("}}), "routing.yaml rules.0.when.company.name.matches", "not a regular expression"),
+    ("routing/rules/+", _rule("x", _IT, strategy="round_robin"), "routing.yaml rules.0.to.strategy", "needs a pool"),
+    ("routing/rules/+", _rule("x", _IT, pool="dask", strategy="round_robin"), "routing.yaml rules.0.to.pool", "did you mean desk?"),
+    ("routing/rules/+", _rule("otherwise", _IT), "routing.yaml rules.0.name", "names the last rule"),
+    ("routing/otherwise/pool", "nope", "routing.yaml otherwise.pool", "no pool is called nope"),
+    ("routing/otherwise/sla", "nope", "routing.yaml otherwise.sla", "no policy is called nope"),
+    ("journey/sales_may_start_at", "nope", "journey.yaml sales_may_start_at", "no stage is called nope"),
+    ("journey/names", {"nope": _NAME}, "journey.yaml names.nope", "no stage is called nope"),
+    ("journey/stages/+", "early", "journey.yaml stages.2", "early is given twice"),
+    ("nurture/tracks/0/when", _IT, "nurture.yaml tracks.0.when", "must take every lead"),
+    ("nurture/reasons/0/track", "nope", "nurture.yaml reasons.0.track", "no track is called nope"),
+    ("nurture/reasons/+", {"id": "not_now", "name": _NAME, "then": "next_rep"}, "nurture.yaml reasons.1.id", "not_now is given twice"),
+    ("readiness/ready/+", {"name": "fits", "when": _IT}, "readiness.yaml ready.1.name", "fits is given twice"),
+    ("persona/grades", {"A": 50, "B": 50}, "persona.yaml grades.A", "A (50) must ask for more than B (50)"),
+    ("persona/grades", {"C": 60}, "persona.yaml grades.B", "B (50) must ask for more than C (60)"),
+    ("team/reps/0/calendar", "moon", "team.yaml reps.0.calendar", "no calendar is called moon"),
+    ("team/reps/0/absences", [{"starts": "2026-12-01T00:00:00Z", "ends": "2026-12-01T09:00:00+09:00"}], "team.yaml reps.0.absences.0.ends", "ends before it starts"),
+    ("team/reps/0/active", False, "team.yaml pools.0.members", "nobody in this pool"),
+    ("team/reps/0/capacity", {"open": 0}, "team.yaml pools.0.members", "nobody in this pool"),
+    ("team/reps/1/active", False, "team.yaml pools.0.manager", "boss is not active"),
+    ("team/pools/0/members", [], "team.yaml pools.0.members", "nobody in this pool"),
+    ("team/pools/0/members/0", {"rep": "ann", "weight": 0}, "team.yaml pools.0.members", "nobody in this pool"),
+    ("team/pools/0/members/0", {"rep": "anna"}, "team.yaml pools.0.members.0.rep", "did you mean ann?"),
+    ("team/pools/0/members/+", {"rep": "ann"}, "team.yaml pools.0.members.1.rep", "stands twice in this pool"),
+    ("team/pools/0/manager", "bos", "team.yaml pools.0.manager", "did you mean boss?"),
+    ("team/calendars/0/hours", {"mon": []}, "team.yaml calendars.0.hours", "never open"),
+    ("team/calendars/0/hours/mon", ["10:00-12:00", "09:00-11:00"], "team.yaml calendars.0.hours.mon.1", "overlaps"),
+    ("team/calendars/0/hours/mon", ["12:00-12:00"], "team.yaml calendars.0.hours.mon.0", "ends before it starts"),
+    ("team/calendars/0/special", {"2026-12-28": ["09:00-12:00", "11:00-13:00"]}, "team.yaml calendars.0.special.2026-12-28.1", "overlaps"),
+    ("team/calendars/0/closed", [{"first": "2026-12-30", "last": "2026-01-03"}], "team.yaml calendars.0.closed.0.last", "before the first"),
+    ("team/calendars/0/closed", [{"first": "0001-01-01", "last": "9999-12-31"}], "team.yaml calendars.0.closed.0.last", "at most 366"),
+    ("sla/policies/0/accept", {"within": "1h", "warn_after": "1h"}, "sla.yaml policies.0.accept.warn_after", "at or after the breach"),
+    ("sla/policies/0/contact", {"within": "1h", "warn_after": "2h"}, "sla.yaml policies.0.contact.warn_after", "at or after the breach"),
+    ("sla/policies/0/contact", {"within": "0m"}, "sla.yaml policies.0.contact.within", "over before"),
+    ("sla/examples", [{"policy": "usual", "rep": "who", "at": "2026-12-01T00:00:00Z", "expect": {"accept_by": "2026-12-01T00:00:00Z"}}], "sla.yaml examples.0.rep", "no rep is called who"),
+    ("team/examples", [{"calendar": "moon", "at": "2026-12-01T00:00:00Z", "expect": {"open": True}}], "team.yaml examples.0.calendar", "no calendar is called moon"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path, value, place, words", ERRORS, ids=[f"{e[0]}-{e[3][:20]}" for e in ERRORS])
+def test_what_must_stop_a_publish_is_found_once_at_its_place(
+    path: str, value: Any, place: str, words: str
+) -> None:
+    """Each such mistake gives exactly one finding, with its path in the file and a mend."""
+    found = lint(_put(path, value))
+
+    assert [f"{one.file} {'.'.join(map(str, one.path))}" for one in found] == [place]
+    assert words in found[0].message
+
+
+DOUBTS = [
+    ("readiness/ready/0/when", {"any": []}, "readiness.yaml ready.0.when", "no lead can ever match"),
+    ("readiness/ready/0/when", {"fit": {"gte": 60, "lt": 50}}, "readiness.yaml ready.0.when", "no lead can ever match"),
+    ("readiness/ready/0/when", {"none": [{}]}, "readiness.yaml ready.0.when", "no lead can ever match"),
+    ("readiness/ready", [{"name": "a", "when": {}}, {"name": "b", "when": _IT}], "readiness.yaml ready.1", "number 1 takes every lead"),
+    ("readiness/ready", [{"name": "a", "when": _IT}, {"name": "b", "when": _IT}], "readiness.yaml ready.1", "an earlier one asks the same"),
+    ("routing/rules", [_rule("a", {"all": []}), _rule("b", _IT)], "routing.yaml rules.1", "number 1 takes every lead"),
+    ("nurture/tracks", [{"id": "all", "name": _NAME, "review_after": "1d"}, {"id": "rest", "name": _NAME, "review_after": "1d"}], "nurture.yaml tracks.1", "number 1 takes every lead"),
+    ("readiness/ready/0/when", {"activity.pricing_veiw": {"at_least": 1}}, "readiness.yaml ready.0.when.activity.pricing_veiw", "did you mean pricing_view?"),
+    ("scoring/activities", {"pricing_veiw": {"points": 1}}, "scoring.yaml activities.pricing_veiw", "did you mean pricing_view?"),
+    ("journey/evidence", {}, "journey.yaml stages.1", "no lead can be seen at late"),
+    ("nurture/reasons/0", {"id": "busy", "name": _NAME, "then": "next_rep", "cool_down": "7d"}, "nurture.yaml reasons.0.cool_down", "says nothing"),
+    ("routing/otherwise/strategy", "owner", "routing.yaml otherwise.strategy", "asks for no owner"),
+    ("sla/policies/0/hops", 0, "sla.yaml policies.0.hops", "straight to the manager"),
+    ("team/reps/+", _rep("idle"), "team.yaml reps.2.id", "idle is in no pool"),
+    ("team/reps/1/capacity", {"open": 0}, "team.yaml reps.1.capacity", "boss has capacity 0"),
+    ("team/reps/1/role", "rep", "team.yaml reps.1.role", "not a manager by role"),
+    ("team/reps/1/email", "ann@example.com", "team.yaml reps.1.email", "boss and ann have the same address"),
+    ("team/calendars/0/hours", {"mon": ["09:00-18:00"], "thu": []}, "team.yaml pools.0.members", "nobody of desk works on tue, wed, thu, fri"),
+    ("team/calendars/+", {"id": "us", "zone": "America/New_York", "hours": {"mon": ["09:00-17:00"]}}, "team.yaml calendars.1.id", "no rep works by the calendar us"),
+    ("team/pools/+", {"id": "spare", "name": _NAME, "members": [{"rep": "ann"}], "manager": "boss"}, "team.yaml pools.1.id", "no routing rule names the pool spare"),
+    ("sla/policies/+", {"id": "hot", "name": _NAME, "accept": {"within": "1h"}, "contact": {"within": "4h"}}, "sla.yaml policies.1.id", "no routing rule promises hot"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path, value, place, words", DOUBTS, ids=[f"{d[0]}-{d[3][:20]}" for d in DOUBTS])
+def test_what_is_probably_not_meant_is_a_doubt_and_no_error(
+    path: str, value: Any, place: str, words: str
+) -> None:
+    """A doubt is told with its place, and a rulebook with doubts can still be published."""
+    book = _put(path, value)
+
+    doubts = warnings(book)
+
+    assert lint(book) == []
+    assert [f"{one.file} {'.'.join(map(str, one.path))}" for one in doubts] == [place]
+    assert words in doubts[0].message
+
+
+def test_an_owner_rule_hides_no_rule_after_it() -> None:
+    """`owner` passes leads without an owner on, so the rule after one that always holds is reached."""
+    book = _put("routing/rules", [_rule("own", {}, strategy="owner"), _rule("it", _IT)])
+
+    assert warnings(book) == []
+
+
+def test_a_kind_of_ones_own_is_no_doubt_when_it_is_scored() -> None:
+    """Own kinds of activity are welcome: once scored, conditions may ask for them."""
+    documents = _documents()
+    documents["scoring"]["activities"]["fair_visit"] = {"points": 3}
+    documents["readiness"]["ready"][0]["when"] = {"activity.fair_visit": {"at_least": 1}}
+
+    assert warnings(Rulebook.model_validate(documents)) == []

@@ -1,0 +1,62 @@
+"""The Celery app. It carries pokes ("there is work") and runs the work; it never carries a lead.
+
+Pokes are acknowledged when they are taken (early): a lost poke costs nothing, since the watcher in every
+worker pokes again, and Celery 5.7.0 with late acknowledgement on prefork exits or hangs when the Redis
+server is killed under load (shared/research/celery-redis.md R6; proved again in tests/system).
+"""
+
+from typing import Any
+
+from celery import Celery, signals
+
+from worker.logs import configure
+from worker.settings import settings
+
+_url = settings().redis_url
+app = Celery("tasuki", broker=_url.get_secret_value() if _url else "redis://localhost:1/0")
+app.conf.update(
+    include=["worker.tasks", "worker.watcher"],
+    task_default_queue="tasuki",
+    task_queues=None,
+    task_routes={
+        "tasuki.judge": {"queue": "tasuki.judge"},
+        "tasuki.hand_over": {"queue": "tasuki.hand_over"},
+        "tasuki.sweep": {"queue": "tasuki.sweep"},
+        "tasuki.deliver": {"queue": "tasuki.deliver"},
+        "tasuki.intake": {"queue": "intake"},
+    },
+    task_acks_late=False,
+    task_ignore_result=True,
+    result_backend=None,
+    accept_content=["json"],
+    task_serializer="json",
+    worker_prefetch_multiplier=1,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_soft_shutdown_timeout=5.0,
+    task_soft_time_limit=110,
+    task_time_limit=120,
+    broker_connection_retry=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "socket_timeout": 15,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+        "retry_on_timeout": False,
+        "max_retries": 1,
+    },
+)
+
+#: The queues that one worker consumes.
+QUEUES = ("tasuki.judge", "tasuki.hand_over", "tasuki.sweep", "tasuki.deliver", "intake", "tasuki")
+
+
+@signals.setup_logging.connect
+def _logging(**_: Any) -> None:
+    """Keep Celery from setting up logs of its own: they quote arguments."""
+    configure()

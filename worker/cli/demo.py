@@ -1,0 +1,5 @@
+"""`tasuki demo`: stub."""
+
+
+def demo() -> None:
+    """Stub."""

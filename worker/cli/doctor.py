@@ -1,0 +1,150 @@
+"""`tasuki doctor`: configuration, connections, versions, backlog and lag."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import redis
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from schemas.errors import TasukiError
+from worker import queue, rulebooks
+from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, safe
+from worker.now import now
+from worker.settings import settings
+from worker.store import migrate
+from worker.store.db import run, transaction
+
+#: good, worth a look, or wrong; what was looked at; what was found and how to mend it.
+Finding = tuple[str, str, str]
+
+
+def _postgres() -> list[Finding]:
+    url = settings().database_url
+    if url is None:
+        return [("bad", "PostgreSQL", "TASUKI_DATABASE_URL is not set; set it, or run `tasuki up`")]
+    with transaction() as connection:
+        version = run(connection, "SHOW server_version").scalar()
+        sync = run(connection, "SHOW synchronous_commit").scalar()
+    found = [("ok", "PostgreSQL", f"version {version}")]
+    if sync == "off":
+        found.append(
+            (
+                "bad",
+                "PostgreSQL",
+                "synchronous_commit is off: a crash can lose what was accepted; switch it on",
+            )
+        )
+    at, newest = migrate.current(url.get_secret_value()), migrate.newest()
+    if at == newest:
+        found.append(("ok", "schema", f"{at}"))
+    else:
+        found.append(("bad", "schema", f"{at or 'none'}, this code needs {newest}; run `tasuki db upgrade`"))
+    return found
+
+
+def _valkey() -> list[Finding]:
+    client = queue.client()
+    info: Any = client.info()
+    found = [
+        ("ok", "queue", f"Redis protocol {info.get('redis_version')}, {info.get('used_memory_human')} used")
+    ]
+    config: Any = client.config_get("*")
+    wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    for name, value in wanted.items():
+        if config.get(name) != value:
+            level = "bad" if name == "maxmemory-policy" else "look"
+            found.append(
+                (
+                    level,
+                    "queue",
+                    f"{name} is {config.get(name)}; set it to {value}, or accepted events can be lost",
+                )
+            )
+    return found
+
+
+def _backlog() -> list[Finding]:
+    waiting = queue.backlog()
+    with transaction() as connection:
+        at = now()
+        quarantined = run(
+            connection, "SELECT count(*) FROM tasuki.quarantine WHERE resolved_at IS NULL"
+        ).scalar()
+        overdue = run(connection, "SELECT count(*) FROM tasuki.clock WHERE next_at <= :now", now=at).scalar()
+        in_line = run(connection, "SELECT count(*) FROM tasuki.waiting").scalar()
+        stuck = run(connection, "SELECT count(*) FROM tasuki.waiting WHERE reason = 'nobody_left'").scalar()
+        failing = run(
+            connection,
+            "SELECT count(*), max(last_error) FROM tasuki.outbox WHERE status = 'pending' AND attempts > 1",
+        ).one()
+    found = [
+        ("ok" if waiting < 10_000 else "look", "backlog", f"{waiting} entries in the stream"),  # noqa: PLR2004
+        ("ok" if overdue < 1_000 else "look", "clocks", f"{overdue} due now"),  # noqa: PLR2004
+        ("ok", "line", f"{in_line} sales-ready leads wait for a rep"),
+        (
+            "ok" if not quarantined else "look",
+            "quarantine",
+            f"{quarantined} open; see `tasuki quarantine list`",
+        ),
+    ]
+    if stuck:
+        found.append(("bad", "line", f"{stuck} leads that nobody may take; widen a pool in team.yaml"))
+    if failing[0]:
+        found.append(
+            ("look", "outbox", f"{failing[0]} messages are being retried; the last error: {failing[1]}")
+        )
+    return found
+
+
+def _rulebook() -> list[Finding]:
+    with transaction() as connection:
+        version = rulebooks.current_version(connection)
+    if version is None:
+        return [("bad", "rulebook", "none is published; run `tasuki rules publish`")]
+    return [("ok", "rulebook", f"version {version} in force")]
+
+
+def _notices() -> list[Finding]:
+    options = settings()
+    found: list[Finding] = []
+    if options.smtp_url is None:
+        found.append(("look", "mail", "TASUKI_SMTP_URL is not set: notices by mail wait in the outbox"))
+    if options.webhook_url is not None and options.webhook_secret is None:
+        found.append(
+            ("bad", "webhook", "TASUKI_WEBHOOK_SECRET is not set: notices by webhook wait in the outbox")
+        )
+    return found or [("ok", "notices", "a way out is configured")]
+
+
+@command
+def doctor(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only: do the stores answer? For health checks.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at configuration, connections, versions, backlog and lag. Exit 1 when something is wrong.
+
+    Example: tasuki doctor
+    """
+    checks: dict[str, Callable[[], list[Finding]]] = {"PostgreSQL": _postgres, "queue": _valkey}
+    if not quick:
+        checks |= {"backlog": _backlog, "rulebook": _rulebook, "notices": _notices}
+    found: list[Finding] = []
+    for name, look in checks.items():
+        try:
+            found += look()
+        except (TasukiError, redis.RedisError, DBAPIError) as error:
+            words = str(error) if isinstance(error, TasukiError) else type(error).__name__
+            found.append(("bad", name, f"cannot be looked at: {words}"))
+    if as_json:
+        print_json({"ok": all(level != "bad" for level, _, _ in found), "findings": [
+            {"level": level, "what": what, "found": text} for level, what, text in found
+        ]})  # fmt: skip
+    else:
+        marks = {"ok": "[green]ok[/green]  ", "look": "[yellow]look[/yellow]", "bad": "[red]bad[/red] "}
+        for level, what, text in found:
+            console.print(f"{marks[level]} {what}: {safe(text)}", soft_wrap=True)
+    if any(level == "bad" for level, _, _ in found):
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,114 @@
+"""`tasuki handoff`: what a rep holds, and what they do with it."""
+
+from typing import Annotated
+
+import typer
+
+from schemas.handover import Act
+from worker import rulebooks, tasks
+from worker.acting import act
+from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.now import now
+from worker.store import reading
+from worker.store.db import in_transaction, transaction
+
+app = typer.Typer(help="The hand-over: list, accept, decline, contacted.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="Assignment number, from `handoff list` or the notice.")]
+Rep = Annotated[str | None, typer.Option(help="Refuse unless the assignment is this rep's.")]
+
+
+@app.command("list")
+@command
+def list_(
+    rep: Annotated[str | None, typer.Option(help="Of this rep only.")] = None,
+    pool: Annotated[str | None, typer.Option(help="Of this pool only.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Ended ones too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: JsonFlag = False,
+) -> None:
+    """List assignments, the clock that is due first at the top.
+
+    Example: tasuki handoff list --rep sato
+    """
+    with transaction() as connection:
+        rows = reading.handoffs(connection, rep=rep, pool=pool, everything=everything, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    columns = (
+        "#",
+        "lead",
+        "email",
+        "rep",
+        "pool",
+        "rule",
+        "offered",
+        "accepted",
+        "contacted",
+        "clock",
+        "due",
+        "ended",
+    )
+    print_table("assignments", columns, [
+        (r["assignment_id"], r["lead_id"], r["email"], r["rep"], r["pool"], r["rule"], r["offered_at"], r["accepted_at"],
+         r["contacted_at"], r["clock"], r["due_at"], r["end_reason"]) for r in rows
+    ])  # fmt: skip
+
+
+def _act(
+    number: int, what: Act, rep: str | None, as_json: bool, reason: str | None = None, note: str | None = None
+) -> None:
+    answer = in_transaction(
+        lambda c: act(c, number, what, rulebooks.current(c), now(), rep=rep, reason=reason, note=note)
+    )
+    tasks.poke_pools(answer.pools)
+    if as_json:
+        print_json(
+            {
+                "assignment_id": answer.assignment_id,
+                "lead_id": answer.lead_id,
+                "rep": answer.rep,
+                "done": answer.done,
+            }
+        )
+    else:
+        console.print(
+            safe(f"assignment {answer.assignment_id} (lead {answer.lead_id}, {answer.rep}): {answer.done}")
+        )
+
+
+@app.command("accept")
+@command
+def accept(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> None:
+    """Accept a lead: ends the accept clock and starts the contact clock.
+
+    Example: tasuki handoff accept 17 --rep sato
+    """
+    _act(number, "accept", rep, as_json)
+
+
+@app.command("contacted")
+@command
+def contacted(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> None:
+    """Say that first contact was made: ends the contact clock.
+
+    Example: tasuki handoff contacted 17
+    """
+    _act(number, "contacted", rep, as_json)
+
+
+@app.command("decline")
+@command
+def decline(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="A reason code of nurture.yaml, such as not_now.")],
+    note: Annotated[str | None, typer.Option(help="In your own words.")] = None,
+    rep: Rep = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Decline a lead: by its reason it goes to the next rep, back to nurture, or out.
+
+    Example: tasuki handoff decline 17 --reason not_now --note "budget from April"
+    """
+    _act(number, "decline", rep, as_json, reason, note)

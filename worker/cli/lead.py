@@ -1,0 +1,155 @@
+"""`tasuki lead`: one lead, its decisions with their reasons, and whether sales may contact it."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from routing_rules.explain import (
+    activity_name,
+    missing_words,
+    persona_name,
+    sentence,
+    stage_name,
+)  # fmt: skip
+from routing_rules.gate import gate as ask_gate
+from routing_rules.judge import judge
+from schemas.base import Lang
+from schemas.decision import Reasons
+from worker import rulebooks
+from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table, safe
+from worker.now import now_ms
+from worker.store import leads, reading
+from worker.store.db import transaction
+
+app = typer.Typer(help="One lead: what is known, what was decided and why.", no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(help="Lead number, e-mail address, or the producer's own key.")]
+
+
+@app.command("show")
+@command
+def show(who: Who, as_json: JsonFlag = False) -> None:
+    """Show a lead: profile, stage, assignment, clocks, newest events.
+
+    Example: tasuki lead show hanako.sato@example.co.jp
+    """
+    with transaction() as connection:
+        lead = reading.one_lead(connection, reading.find_lead(connection, who))
+    if as_json:
+        print_json(lead)
+        return
+    simple = [(key, value) for key, value in lead.items() if not isinstance(value, list | dict)]
+    print_table(f"lead {lead['lead_id']}", ("field", "value"), simple)
+    console.print("keys: " + safe(", ".join(f"{kind}={value}" for kind, value in lead["keys"])))
+    if lead["waiting"]:
+        print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
+    for name in ("assignments", "clocks", "events"):
+        rows = lead[name]
+        if rows:
+            columns = [key for key in rows[0] if key not in ("lead_id", "rulebook_version")]
+            print_table(f"\n{name}", columns, [[row[key] for key in columns] for row in rows])
+
+
+@app.command("explain")
+@command
+def explain(
+    who: Who,
+    lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
+    as_json: JsonFlag = False,
+) -> None:
+    """Explain a lead: the judgement now, and every decision with its reasons and what was missing.
+
+    Example: tasuki lead explain hanako.sato@example.co.jp --lang ja
+    """
+    language: Lang = "ja" if lang == "ja" else "en"
+    with transaction() as connection:
+        lead_id = reading.find_lead(connection, who)
+        row = leads.read_lead(connection, lead_id)
+        history = reading.decisions(connection, lead_id)
+        loaded = rulebooks.current(connection)
+    assert row is not None  # noqa: S101 - it was just found
+    judged = judge(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
+    if as_json:
+        for item in history:
+            item["reasons"] = msgspec.json.decode(item["reasons"])
+            del item["inputs"]
+        print_json(
+            {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
+             "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
+             "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
+             "rulebook_version": loaded.version, "decisions": history}
+        )  # fmt: skip
+        return
+    console.print(f"[bold]lead {lead_id}[/bold]: {safe(stage_name(row.standing.lifecycle_stage, language))}")
+    console.print(safe(sentence(judged, loaded.book, language)))
+    _fit_table(judged, loaded, language)
+    parts = [
+        (activity_name(kind, loaded.book, language), points)
+        for kind, points in judged.reasons.engagement.items()
+    ]
+    if parts:
+        print_table("\nengagement", ("activity", "points"), [*parts, ("=", judged.engagement)])
+    if judged.reasons.missing:
+        words = [(missing_words(item, loaded.book, language),) for item in judged.reasons.missing]
+        print_table(f"\nmissing for “{judged.reasons.nearest}”", ("what",), words)
+    rows = [_decision_line(item, loaded, language) for item in history]
+    print_table("\ndecisions", ("at", "from", "to", "rule", "why", "rulebook"), rows)
+
+
+def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
+    persona = next(item for item in loaded.book.source.persona.personas if item.id == judged.persona)
+    rows = [
+        (
+            rule.name.say(lang) if rule.name else str(rule.when),
+            rule.points if index in judged.reasons.fit_rules else 0,
+        )
+        for index, rule in enumerate(persona.fit)
+    ]
+    title = f"\nfit: {persona_name(judged.persona, loaded.book, lang)} ({judged.reasons.known:.0%} known)"
+    print_table(title, ("rule", "points"), [*rows, ("=", judged.fit)])
+
+
+def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -> tuple[Any, ...]:
+    book = (
+        rulebooks.load(item["rulebook_version"]).book
+        if item["rulebook_version"] != loaded.version
+        else loaded.book
+    )
+    if item["verdict"] == "act":
+        why = msgspec.json.decode(item["reasons"])["rep"]
+    else:
+        reasons = msgspec.json.decode(item["reasons"], type=Reasons)
+        if reasons.route is not None:
+            why = f"→ {reasons.route.pool} ({reasons.route.rule})"
+        else:
+            why = "; ".join(missing_words(one, book, lang) for one in reasons.missing)
+    return (
+        item["at"], item["from_stage"], item["to_stage"], item["rule"], why or "-", item["rulebook_version"],
+    )  # fmt: skip
+
+
+@app.command("gate")
+@command
+def gate(
+    who: Who,
+    rep: Annotated[str | None, typer.Option(help="The rep who asks; without it, sales as a whole.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """May sales contact this person now, and why (not)? Exit 0 yes, 1 no.
+
+    Example: tasuki lead gate hanako.sato@example.co.jp --rep sato
+    """
+    with transaction() as connection:
+        lead_id = reading.find_lead(connection, who)
+        row = leads.read_lead(connection, lead_id)
+    assert row is not None  # noqa: S101 - it was just found
+    answer = ask_gate(row.state, row.standing.lifecycle_stage, row.owner, rep)
+    if as_json:
+        print_json({"lead_id": lead_id, "may_contact": answer.may_contact, "reason": answer.reason,
+                    "channels": list(answer.channels), "track": row.standing.track})  # fmt: skip
+    else:
+        word = "[green]yes[/green]" if answer.may_contact else "[red]no[/red]"
+        console.print(f"{word}: {answer.reason} " + safe(" ".join(answer.channels)))
+    if not answer.may_contact:
+        raise typer.Exit(REFUSED)

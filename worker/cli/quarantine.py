@@ -1,0 +1,134 @@
+"""`tasuki quarantine`: events that were not understood, to be mended and sent again."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from schemas.errors import Refused
+from worker import queue
+from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.now import now
+from worker.queue import Fields
+from worker.store import quarantine
+from worker.store.db import transaction
+
+app = typer.Typer(help="Events that were not understood: list, show, retry, drop.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="Number from `quarantine list`.")]
+
+
+@app.command("list")
+@command
+def list_(
+    everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    as_json: JsonFlag = False,
+) -> None:
+    """List quarantined events with the field that was wrong and how to mend it.
+
+    Example: tasuki quarantine list
+    """
+    with transaction() as connection:
+        rows = quarantine.listed(connection, everything=everything, limit=limit)
+    if as_json:
+        print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 - SQLAlchemy's own name for it
+        return
+    print_table("quarantine", ("#", "source", "platform", "event", "received", "where", "what", "bytes", "closed"), [
+        (r.quarantine_id, r.source, r.platform, r.event_id, r.received_at, r.place, r.reason, r.raw_bytes, r.resolution)
+        for r in rows
+    ])  # fmt: skip
+
+
+def _open(quarantine_id: int) -> Any:
+    with transaction() as connection:
+        row = quarantine.one(connection, quarantine_id)
+    if row is None:
+        raise Refused(f"there is no quarantined event {quarantine_id}; see `tasuki quarantine list`")
+    return row
+
+
+@app.command("show")
+@command
+def show(
+    number: Number,
+    raw: Annotated[bool, typer.Option("--raw", help="Print only the bytes as they came.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show one event: the reason and the bytes as they came.
+
+    Example: tasuki quarantine show 3 --raw > event.json
+    """
+    row = _open(number)
+    if raw:
+        sys.stdout.buffer.write(bytes(row.raw))
+        return
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it
+    if as_json:
+        print_json(fields)
+        return
+    body = bytes(fields.pop("raw")).decode("utf-8", "backslashreplace")
+    print_table(f"quarantined event {number}", ("field", "value"), list(fields.items()))
+    console.print("raw:")
+    console.print(safe(body[:4000]), soft_wrap=True)
+
+
+@app.command("retry")
+@command
+def retry(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers from `quarantine list`.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every open one.")] = False,
+    file: Annotated[
+        typer.FileBinaryRead | None, typer.Option(help="A mended event to send in its place.")
+    ] = None,
+) -> None:
+    """Send events again: after a mapping or rule was mended, or with a mended event from a file.
+
+    Example: tasuki quarantine retry 3 --file event.json
+    """
+    if everything:
+        with transaction() as connection:
+            numbers = [
+                row.quarantine_id for row in quarantine.listed(connection, everything=False, limit=100_000)
+            ]
+    if not numbers and not everything:
+        raise Refused("name the events to send again, or --all")
+    mended = file.read() if file is not None else None
+    if mended is not None and len(numbers or []) != 1:
+        raise Refused("--file mends exactly one event")
+    for number in sorted(numbers or []):
+        row = _open(number)
+        if row.resolved_at is not None:
+            raise Refused(f"event {number} is closed already ({row.resolution})")
+        queue.append([_entry(row, mended)])
+        with transaction() as connection:
+            quarantine.mark_retried(connection, number, now())
+    console.print(f"sent again: {len(numbers or [])}")
+
+
+def _entry(row: Any, mended: bytes | None) -> Fields:
+    if mended is not None:
+        return {"event": mended, "retry_of": str(row.quarantine_id)}
+    raw = bytes(row.raw)
+    if row.platform == "canonical":
+        return {"event": raw, "retry_of": str(row.quarantine_id)}
+    return {
+        "payload": raw,
+        "platform": row.platform,
+        "source": row.source,
+        "retry_of": str(row.quarantine_id),
+    }
+
+
+@app.command("drop")
+@command
+def drop(number: Number) -> None:
+    """Close an event as not wanted; it stays on record.
+
+    Example: tasuki quarantine drop 3
+    """
+    _open(number)
+    with transaction() as connection:
+        if not quarantine.drop(connection, number, now()):
+            raise Refused(f"event {number} is closed already")
+    console.print(f"event {number} dropped")

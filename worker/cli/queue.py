@@ -1,0 +1,186 @@
+"""`tasuki send` and `tasuki drain`: put events on the queue, and wait until all is done."""
+
+import csv
+import hashlib
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import Progress
+
+from schemas.errors import Away, Refused
+from schemas.event import MAX_EVENT_BYTES
+from worker import queue
+from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
+from worker.intake.adapters.registry import ADAPTERS
+from worker.now import now
+from worker.queue import Fields
+from worker.store.db import run, transaction
+
+#: Entries appended in one round trip.
+CHUNK: Final = 500
+#: Seconds for which sending goes on trying while the queue is away or full.
+PATIENCE_S: Final = 30.0
+
+
+@command
+def send(
+    file: Annotated[
+        str, typer.Argument(help="A .jsonl or .csv file, a platform's payload, or - for standard input.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="The platform that made the payload: " + ", ".join(sorted(ADAPTERS))),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--source", help="The source's name; the platform's otherwise.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Put events on the queue: canonical JSON Lines, CSV with a header, or a platform's payload.
+
+    For example:
+
+      tasuki send events.jsonl
+
+      tasuki send leads.csv --source fair-2026
+
+      tasuki send mautic.json --from mautic
+    """
+    raw, path = _read(file)
+    if source is not None and source not in ADAPTERS:
+        raise Refused(f"no adapter is called {source}; there are {', '.join(sorted(ADAPTERS))}")
+    if source is not None:
+        entries: list[Fields] = [{"payload": raw, "platform": source, "source": name or source}]
+    elif path is not None and path.suffix.lower() == ".csv":
+        entries = list(_from_csv(raw, name or path.stem))
+    else:
+        entries = [{"event": line} for line in raw.splitlines() if line.strip()]
+    if not entries:
+        raise Refused(f"{file} holds no event")
+    _append(entries)
+    if as_json:
+        print_json({"sent": len(entries)})
+    else:
+        console.print(f"{len(entries)} on the queue; `tasuki drain` waits until they are judged")
+
+
+def _read(file: str) -> tuple[bytes, Path | None]:
+    if file == "-":
+        return sys.stdin.buffer.read(), None
+    path = Path(file)
+    try:
+        return path.read_bytes(), path
+    except OSError as error:
+        raise Refused(f"{file}: {error.strerror}") from None
+
+
+def _append(entries: list[Fields]) -> None:
+    """Append in chunks, waiting for a queue that is away; repeats of a chunk are harmless."""
+    rest = iter(entries)
+    with Progress(console=errors, transient=True, disable=len(entries) < CHUNK) as progress:
+        task = progress.add_task("sending", total=len(entries))
+        while chunk := list(islice(rest, CHUNK)):
+            until = time.monotonic() + PATIENCE_S
+            while True:
+                try:
+                    queue.append(chunk)
+                    break
+                except Away as away:
+                    if time.monotonic() > until:
+                        raise
+                    errors.print(f"{away}; trying again")
+                    time.sleep(1.0)
+            progress.advance(task, len(chunk))
+
+
+def _from_csv(raw: bytes, source: str) -> Iterator[Fields]:
+    """Read a CSV whose header names fields of an event's data; `id`, `type`, `time`, `subject` if given.
+
+    A row without an id gets one from its content, so that the same file sent twice counts once.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = raw.decode("cp932")
+        except UnicodeDecodeError:
+            raise Refused("the file is neither UTF-8 nor Shift_JIS (CP932)") from None
+    reader = csv.DictReader(io.StringIO(text))
+    names = reader.fieldnames or []
+    if len(set(names)) != len(names):
+        raise Refused("two columns have the same name")
+    at = now().isoformat()
+    for number, row in enumerate(reader, start=2):
+        if None in row:
+            raise Refused(f"line {number} has more cells than the header")
+        cells = {key: value for key, value in row.items() if value}
+        content = json.dumps(cells, sort_keys=True, ensure_ascii=False).encode()
+        event = {
+            "id": cells.pop("id", hashlib.sha256(content).hexdigest()[:32]),
+            "source": cells.pop("source", source),
+            "type": cells.pop("type", "lead.activity" if "activity" in cells else "lead.captured"),
+            "time": cells.pop("time", at),
+            "subject": cells.pop("subject", None),
+            "data": cells,
+        }
+        line = json.dumps(event, ensure_ascii=False).encode()
+        if len(line) > MAX_EVENT_BYTES:
+            raise Refused(f"line {number} is larger than {MAX_EVENT_BYTES} bytes")
+        yield {"event": line}
+
+
+def left_to_do() -> dict[str, int]:
+    """Return what is not done yet: events to judge, leads to place now, messages to tell now."""
+    with transaction() as connection:
+        at = now()
+        waiting = run(
+            connection, "SELECT count(*) FROM tasuki.waiting WHERE look_again_at <= :now", now=at
+        ).scalar()
+        clocks = run(connection, "SELECT count(*) FROM tasuki.clock WHERE next_at <= :now", now=at).scalar()
+        telling = run(
+            connection, "SELECT count(*) FROM tasuki.outbox WHERE status = 'pending' AND attempts < 2"
+        ).scalar()
+    return {
+        "events": queue.backlog(),
+        "to_place": int(waiting),
+        "due_clocks": int(clocks),
+        "to_tell": int(telling),
+    }
+
+
+@command
+def drain(
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = 60.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Wait until all that was accepted is judged, handed over and told. Exit 1 when time runs out.
+
+    A message whose receiver is away counts as told of here: it is retried and shown in the outbox.
+
+    Example: tasuki drain --timeout 120
+    """
+    until = time.monotonic() + timeout
+    left = left_to_do()
+    while any(left.values()) and time.monotonic() < until:
+        time.sleep(0.1)
+        left = left_to_do()
+    done = not any(left.values())
+    if as_json:
+        print_json({"done": done, **left})
+    elif done:
+        console.print("all is judged, handed over and told")
+    else:
+        errors.print(
+            "not done: "
+            + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in left.items() if count)
+        )
+        errors.print("is a worker running? see `tasuki doctor`")
+    if not done:
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,110 @@
+"""`tasuki rules`: lint, show, publish, history, rollback."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.errors import Refused
+from worker import rulebook_files, rulebooks
+from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.now import now, now_ms
+from worker.store.db import run, transaction
+
+app = typer.Typer(help="The rulebook: eight YAML files, published together.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="Folder with the eight YAML files.", show_default=False)]
+
+
+@app.command("lint")
+@command
+def lint(folder: Folder = rulebook_files.EXAMPLE, as_json: JsonFlag = False) -> None:
+    """Check a rulebook: every problem with file, line, column and mend; its examples are run.
+
+    Example: tasuki rules lint routing_rules/rulebook
+    """
+    _, warnings = rulebook_files.check(rulebook_files.read_texts(folder), now_ms())
+    if as_json:
+        print_json({"ok": True, "warnings": [str(item) for item in warnings]})
+        return
+    for item in warnings:
+        console.print(f"[yellow]warning:[/yellow] {safe(item)}", soft_wrap=True)
+    console.print("[green]the rulebook is fit to be published[/green]")
+
+
+@app.command("publish")
+@command
+def publish(
+    folder: Folder = rulebook_files.EXAMPLE,
+    note: Annotated[str, typer.Option(help="What changed and why.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who publishes; your login otherwise.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish a rulebook as the next version and put it in force; held leads are judged again.
+
+    Example: tasuki rules publish routing_rules/rulebook --note "pricing views count 20"
+    """
+    texts = rulebook_files.read_texts(folder)
+    version, new = rulebooks.publish(texts, by=by or getpass.getuser(), note=note, now=now())
+    if as_json:
+        print_json({"version": version, "new": new})
+    elif new:
+        console.print(f"version {version} is in force; held leads are judged again in the background")
+    else:
+        console.print(f"nothing changed: version {version} is in force already")
+
+
+@app.command("history")
+@command
+def history(as_json: JsonFlag = False) -> None:
+    """List all published versions.
+
+    Example: tasuki rules history
+    """
+    with transaction() as connection:
+        rows = rulebooks.history(connection)
+    if as_json:
+        print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 - SQLAlchemy's own name for it
+        return
+    print_table("rulebook", ("version", "in force", "published", "by", "note", "digest"), [
+        (r.version, "*" if r.in_force else "", r.published_at, r.published_by, r.note, r.digest[:12]) for r in rows
+    ])  # fmt: skip
+
+
+@app.command("show")
+@command
+def show(
+    version: Annotated[int | None, typer.Option(help="A version; the one in force otherwise.")] = None,
+    file: Annotated[str | None, typer.Option(help="Only this file, such as routing.yaml.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the rulebook in force (or an older version) as it was published.
+
+    Example: tasuki rules show --file routing.yaml
+    """
+    with transaction() as connection:
+        wanted = version or rulebooks.current_version(connection)
+        texts = run(connection, "SELECT texts FROM tasuki.rulebook WHERE version = :v", v=wanted).scalar()
+    if texts is None:
+        raise Refused("no such version; see `tasuki rules history`")
+    if file is not None and file not in texts:
+        raise Refused(f"there is no {file}; the files are {', '.join(sorted(texts))}")
+    chosen = {name: text for name, text in texts.items() if file in (None, name)}
+    if as_json:
+        print_json({"version": wanted, "files": chosen})
+        return
+    for name, text in sorted(chosen.items()):
+        console.print(f"[bold]# {name} (version {wanted})[/bold]")
+        console.print(text, markup=False, soft_wrap=True)
+
+
+@app.command("rollback")
+@command
+def rollback(version: Annotated[int, typer.Argument(help="The version to put in force again.")]) -> None:
+    """Put an older version in force again.
+
+    Example: tasuki rules rollback 3
+    """
+    rulebooks.rollback(version, now())
+    console.print(f"version {version} is in force again")

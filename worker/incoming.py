@@ -1,0 +1,140 @@
+"""From stream entries to events: each is understood, or carries the reason why it is not."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from schemas.errors import NotUnderstood
+from schemas.event import MAX_EVENT_BYTES, Event, understand
+from schemas.strict_json import loads
+from worker.intake.adapters import registry
+from worker.now import at_wall_ms
+from worker.queue import Entry
+
+#: What is kept of an entry that is too large to be an event, in bytes.
+MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
+_CANONICAL: Final = "canonical"
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One event of an entry (an entry may hold many), understood or not."""
+
+    stream_id: str
+    part: int
+    received_ms: int
+    platform: str
+    source: str
+    event_id: str | None
+    raw: bytes
+    event: Event | None = None
+    problem: NotUnderstood | None = None
+    retry_of: int | None = None
+    #: The parsed document, to compare with one seen before.
+    document: Any = None
+
+
+def read_entry(entry: Entry) -> list[Incoming]:
+    """Return what an entry holds; never raises for anything that a producer may send."""
+    received_ms = at_wall_ms(entry.wall_ms)
+    fields = entry.fields
+    retry = fields.get(b"retry_of")
+    retry_of = int(retry) if retry is not None and retry.isdigit() else None
+    if b"event" in fields:
+        return [_one(entry, 0, fields[b"event"], received_ms, retry_of)]
+    if b"batch" in fields:
+        return _batch(entry, fields[b"batch"], received_ms)
+    if b"payload" in fields:
+        return _payload(entry, received_ms, retry_of)
+    problem = NotUnderstood(
+        "entry", "no field `event`, `batch` or `payload`; XADD tasuki:events * event '{...}'"
+    )
+    raw = b"; ".join(key + b"=" + value for key, value in fields.items())
+    return [_unfit(entry, 0, raw, received_ms, problem, retry_of)]
+
+
+def _unfit(
+    entry: Entry, part: int, raw: bytes, received_ms: int, problem: NotUnderstood, retry_of: int | None,
+    *, platform: str = _CANONICAL, source: str = "unknown", event_id: str | None = None,
+) -> Incoming:  # fmt: skip
+    return Incoming(
+        entry.stream_id, part, received_ms, platform, source, event_id, raw[:MAX_KEPT_BYTES],
+        problem=problem, retry_of=retry_of,
+    )  # fmt: skip
+
+
+def _one(entry: Entry, part: int, raw: bytes, received_ms: int, retry_of: int | None) -> Incoming:
+    try:
+        if len(raw) > MAX_EVENT_BYTES:
+            raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
+        document = loads(raw)
+    except NotUnderstood as problem:
+        return _unfit(entry, part, raw, received_ms, problem, retry_of)
+    return _document(entry, part, raw, document, received_ms, retry_of)
+
+
+def _document(
+    entry: Entry, part: int, raw: bytes, document: Any, received_ms: int, retry_of: int | None,
+    platform: str = _CANONICAL,
+) -> Incoming:  # fmt: skip
+    try:
+        event = understand(document, datetime.fromtimestamp(received_ms / 1000, UTC))
+    except NotUnderstood as problem:
+        source, event_id = _named(document)
+        return _unfit(
+            entry, part, raw, received_ms, problem, retry_of,
+            platform=platform, source=source, event_id=event_id,
+        )  # fmt: skip
+    return Incoming(
+        entry.stream_id, part, received_ms, platform, event.source, event.id, raw,
+        event=event, retry_of=retry_of, document=document,
+    )  # fmt: skip
+
+
+def _named(document: Any) -> tuple[str, str | None]:
+    """Return source and id as far as a misunderstood document says them."""
+    if not isinstance(document, dict):
+        return "unknown", None
+    source, event_id = document.get("source"), document.get("id")
+    return (
+        source[:255] if isinstance(source, str) and source else "unknown",
+        event_id[:255] if isinstance(event_id, str) else None,
+    )
+
+
+def _dump(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+
+
+def _batch(entry: Entry, raw: bytes, received_ms: int) -> list[Incoming]:
+    try:
+        documents = loads(raw)
+        if not isinstance(documents, list):
+            raise NotUnderstood("batch", f"a bare {type(documents).__name__}; send an array of events")
+    except NotUnderstood as problem:
+        return [_unfit(entry, 0, raw, received_ms, problem, None)]
+    return [
+        _document(entry, part, _dump(document), document, received_ms, None)
+        for part, document in enumerate(documents)
+    ]
+
+
+def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incoming]:
+    """Translate what a platform sent; a part that is not understood leaves its neighbours alone."""
+    raw = entry.fields[b"payload"]
+    platform = entry.fields.get(b"platform", b"").decode("utf-8", "replace")[:64]
+    source = entry.fields.get(b"source", b"").decode("utf-8", "replace")[:255] or platform or "unknown"
+    try:
+        parts = registry.translate(platform, raw, source)
+    except NotUnderstood as problem:
+        return [_unfit(entry, 0, raw, received_ms, problem, retry_of, platform=platform, source=source)]
+    found = []
+    for part, document in enumerate(parts):
+        if isinstance(document, NotUnderstood):
+            found.append(
+                _unfit(entry, part, raw, received_ms, document, retry_of, platform=platform, source=source)
+            )
+        else:
+            found.append(_document(entry, part, _dump(document), document, received_ms, retry_of, platform))
+    return found

@@ -1,0 +1,310 @@
+"""Flow A: a set of events becomes judged leads, in one transaction with a fixed number of statements.
+
+dedupe -> identify -> fold -> enrich and judge -> save. Nobody is told anything here: ready leads wait for
+their pool, and the caller pokes the hand-over after the commit.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from routing_rules.companies import account_key, domain_of
+from routing_rules.fold import fold
+from routing_rules.judge import judge
+from schemas.decision import Judgement
+from schemas.errors import NotUnderstood
+from schemas.lead import LeadState, Standing
+from schemas.strict_json import loads
+from worker import merging
+from worker.incoming import Incoming
+from worker.rulebooks import Loaded
+from worker.store import assignments, leads, quarantine
+from worker.store.db import Clash
+from worker.store.leads import Key, LeadRow
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Judged:
+    """What one batch came to."""
+
+    applied: int = 0
+    repeats: int = 0
+    quarantined: int = 0
+    ready: int = 0
+    #: Pools that a lead now waits for.
+    pools: set[str] = field(default_factory=set)
+    #: Pools in which an assignment ended: room appeared.
+    freed: set[str] = field(default_factory=set)
+
+
+def judge_batch(
+    connection: Connection,
+    items: Sequence[Incoming],
+    loaded: Loaded,
+    now: datetime,
+    worker: str,
+    entries: int,
+) -> Judged:
+    """Apply a batch of incoming events and judge the leads they touch.
+
+    Raises:
+        Clash: another worker took a key or an event first; do the whole batch again.
+
+    """
+    result = Judged()
+    fresh = _without_repeats(connection, items, result)
+    placed = _identify(connection, [item for item in fresh if item.event is not None], now)
+    rows = _lock(connection, placed)
+    _fold(connection, placed, rows, now)
+    _judge_and_save(connection, list(rows.values()), loaded, now, result)
+    unfit = [item for item in fresh if item.problem is not None]
+    quarantine.keep(connection, unfit, now)
+    quarantine.resolve_retries(connection, items, unfit, now)
+    result.quarantined = len(unfit)
+    result.applied = len(placed)
+    quarantine.record_batch(
+        connection, worker=worker, now=now, entries=entries, events=len(items), applied=result.applied,
+        repeats=result.repeats, quarantined=result.quarantined,
+    )  # fmt: skip
+    return result
+
+
+def rejudge(connection: Connection, lead_ids: Iterable[int], loaded: Loaded, now: datetime) -> Judged:
+    """Judge leads again without a new event: a review is due, or the rulebook changed."""
+    result = Judged()
+    rows = [row for row in leads.lock_leads(connection, lead_ids).values() if row.merged_into is None]
+    _judge_and_save(connection, rows, loaded, now, result)
+    return result
+
+
+def _without_repeats(connection: Connection, items: Sequence[Incoming], result: Judged) -> list[Incoming]:
+    """Drop repeats; the same id with another body becomes a conflict that is kept and shown."""
+    known: dict[tuple[str, str], Any] = {
+        **leads.known_events(
+            connection, [(item.source, item.event_id or "") for item in items if item.event is not None]
+        )
+    }
+    fresh: list[Incoming] = []
+    for item in items:
+        if item.event is None:
+            fresh.append(item)
+            continue
+        name = (item.event.source, item.event.id)
+        seen = known.get(name)
+        if seen is None:
+            known[name] = item.document
+            fresh.append(item)
+        elif item.document == (loads(seen.encode()) if isinstance(seen, str) else seen):
+            result.repeats += 1
+        else:
+            item.event = None
+            item.problem = NotUnderstood(
+                "id", "seen before with another body; send a changed fact under a new id"
+            )
+            fresh.append(item)
+    return fresh
+
+
+class _Ids(threading.local):
+    """Lead ids in hand, by blocks of 1,000; a forked process takes its own."""
+
+    pid = 0
+    next = 0
+    end = 0
+
+    def take(self, connection: Connection) -> int:
+        if self.pid != os.getpid() or self.next >= self.end:
+            self.pid = os.getpid()
+            self.next = leads.next_block(connection)
+            self.end = self.next + 1000
+        self.next += 1
+        return self.next - 1
+
+
+_ids = _Ids()
+
+
+def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) -> list[tuple[int, Incoming]]:
+    """Find or make the lead of each event through its identity keys, the producer's own key first."""
+    wanted = {key for item in items if item.event is not None for key in item.event.identity_keys()}
+    known = leads.find_keys(connection, wanted) if wanted else {}
+    new: dict[Key, int] = {}
+    found: list[tuple[int, Incoming]] = []
+    meetings: list[merging.Meeting] = []
+    for item in items:
+        assert item.event is not None  # noqa: S101 - the caller passes understood ones only
+        keys = item.event.identity_keys()
+        hits = list(dict.fromkeys(known[key] for key in keys if key in known))
+        lead_id = hits[0] if hits else _ids.take(connection)
+        for key in keys:
+            if key not in known:
+                known[key] = new[key] = lead_id
+        meetings.extend(merging.Meeting(lead_id, other, keys[-1][0]) for other in hits[1:])
+        found.append((lead_id, item))
+    if new and leads.insert_keys(connection, new) < len(new):
+        raise Clash
+    if meetings:
+        moved = merging.settle(connection, meetings, now)
+        found = [(moved.get(lead_id, lead_id), item) for lead_id, item in found]
+    return found
+
+
+def _lock(connection: Connection, placed: Sequence[tuple[int, Incoming]]) -> dict[int, LeadRow]:
+    ids = {lead_id for lead_id, _ in placed}
+    rows = leads.lock_leads(connection, ids) if ids else {}
+    for lead_id in ids - rows.keys():
+        rows[lead_id] = LeadRow(lead_id, LeadState(), Standing(), is_new=True)
+    if any(row.merged_into is not None for row in rows.values()):
+        raise Clash
+    return rows
+
+
+def _fold(
+    connection: Connection, placed: Sequence[tuple[int, Incoming]], rows: dict[int, LeadRow], now: datetime
+) -> None:
+    """Apply each event to its lead and record that it was."""
+    now_ms = int(now.timestamp() * 1000)
+    applied = []
+    for lead_id, item in placed:
+        event = item.event
+        assert event is not None  # noqa: S101
+        at_ms = fold(rows[lead_id].state, event, item.received_ms)
+        applied.append(
+            {"s": event.source, "i": event.id, "t": event.type, "l": lead_id, "o": at_ms,
+             "r": item.received_ms, "a": now_ms, "b": item.raw.decode()}
+        )  # fmt: skip
+    applied.sort(key=lambda row: (row["s"], row["i"]))
+    if applied and leads.insert_events(connection, applied) < len(applied):
+        raise Clash
+
+
+def _judge_and_save(
+    connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged
+) -> None:
+    """Judge each lead once and write leads, decisions, ready leads and what ends with sales."""
+    if not rows:
+        return
+    _find_owners(connection, rows)
+    now_ms = int(now.timestamp() * 1000)
+    saved, decided, waiting = [], [], []
+    taken_back: list[tuple[int, str]] = []
+    opened: list[int] = []
+    for row in rows:
+        verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner)
+        state = leads.encode_state(row.state)
+        saved.append(_lead_row(row, verdict, state, loaded.version, now_ms))
+        if row.is_new or _is_news(row.standing, verdict):
+            decided.append(_decision_row(row, verdict, state, loaded.version, now_ms))
+        if verdict.verdict == "ready" and verdict.reasons.route is not None:
+            route = verdict.reasons.route
+            waiting.append(
+                {"id": row.lead_id, "pool": route.pool, "rule": route.rule, "strategy": route.strategy,
+                 "sla": route.sla, "owner": route.owner, "priority": route.priority, "now": now_ms,
+                 "version": loaded.version}
+            )  # fmt: skip
+            result.pools.add(route.pool)
+        ended = _ended_with_sales(row.standing.lifecycle_stage, verdict)
+        if ended == "opened":
+            opened.append(row.lead_id)
+        elif ended is not None:
+            taken_back.append((row.lead_id, ended))
+    leads.save_leads(connection, saved)
+    if decided:
+        leads.insert_decisions(connection, decided)
+    if waiting:
+        assignments.insert_waiting(connection, waiting)
+        result.ready += len(waiting)
+    if opened:
+        assignments.mark_worked(connection, opened, now)
+    if taken_back:
+        result.freed |= assignments.end_for_leads(connection, taken_back, now)
+
+
+def _find_owners(connection: Connection, rows: list[LeadRow]) -> None:
+    """Work out each lead's account, and look up the owners of accounts that were not known before."""
+    changed: dict[str, list[LeadRow]] = {}
+    for row in rows:
+        key = account_of(row.state)
+        if key != row.account_key:
+            row.account_key = key
+            row.account_owner = None
+            if key is not None:
+                changed.setdefault(key, []).append(row)
+    if changed:
+        for key, owner in leads.account_owners(connection, changed).items():
+            for row in changed[key]:
+                row.account_owner = owner
+    for row in rows:
+        row.account_owner = row.state.fact("account_owner") or row.account_owner
+
+
+def account_of(state: LeadState) -> str | None:
+    """Return the key of the account that a lead belongs to, or None."""
+    domain = domain_of(state.fact("company_domain"), state.fact("email"))
+    return account_key(state.fact("corporate_number"), domain, state.fact("company"))
+
+
+def _is_news(before: Standing, verdict: Judgement) -> bool:
+    return (
+        before.lifecycle_stage != verdict.lifecycle_stage
+        or before.track != verdict.track
+        or before.buying_stage != verdict.buying_stage
+        or before.fit_grade != verdict.fit_grade
+        or before.persona != verdict.persona
+        or before.rule != verdict.reasons.rule
+    )
+
+
+def _ended_with_sales(before: str, verdict: Judgement) -> str | None:
+    """Return why a lead leaves the hands of sales, `opened` when it moves on with them, or None."""
+    after = verdict.lifecycle_stage
+    if before == after:
+        return None
+    if after == "sql":
+        return "opened"
+    if after in ("won", "lost", "disqualified"):
+        return after
+    return "recycled" if before in ("mql", "sal") else None
+
+
+def _lead_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms: int) -> dict[str, Any]:
+    return {
+        "id": row.lead_id, "email": row.state.fact("email"), "company": row.state.fact("company"),
+        "account": row.account_key, "stage": verdict.lifecycle_stage, "persona": verdict.persona,
+        "fit": verdict.fit, "grade": verdict.fit_grade, "engagement": verdict.engagement,
+        "buying": verdict.buying_stage, "track": verdict.track, "rule": verdict.reasons.rule,
+        "review": verdict.review_at_ms, "version": version, "state": state, "now": now_ms,
+    }  # fmt: skip
+
+
+def _decision_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms: int) -> dict[str, Any]:
+    inputs = b'{"now_ms":%d,"account_owner":%s,"standing":%s,"state":%s}' % (
+        now_ms, _encode(row.account_owner), _encode(row.standing), state.encode(),
+    )  # fmt: skip
+    return {
+        "id": row.lead_id, "now": now_ms, "verdict": verdict.verdict,
+        "was": None if row.is_new else row.standing.lifecycle_stage, "stage": verdict.lifecycle_stage,
+        "rule": verdict.reasons.rule, "reasons": _encode(verdict.reasons).decode(), "inputs": inputs.decode(),
+        "version": version,
+    }  # fmt: skip
+
+
+def replay(inputs: str, loaded: Loaded) -> Judgement:
+    """Compute a decision again from its stored inputs."""
+    stored = msgspec.json.decode(inputs)
+    state = msgspec.convert(stored["state"], LeadState, strict=False)
+    standing = msgspec.convert(stored["standing"], Standing)
+    return judge(state, standing, loaded.book, stored["now_ms"], stored["account_owner"])
+
+
+def utc_ms(at_ms: int) -> datetime:
+    """Return an instant from milliseconds since 1970."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -1,0 +1,1 @@
+"""Schema revisions, run by `tasuki db upgrade`."""

@@ -1,0 +1,1 @@
+"""What people and platforms are told: composed when it is decided, delivered afterwards."""

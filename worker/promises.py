@@ -1,0 +1,85 @@
+"""The promises, proved on the live database: each a query that returns offenders."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from routing_rules.calendars import is_open
+from worker import rulebooks
+from worker.now import now, wall_seconds
+from worker.store.db import run, sqlstate
+
+_FILE: Final = Path(__file__).parent / "store" / "promises.sql"
+_NAME: Final = re.compile(r"^-- name: (\d+): (.+)$", re.MULTILINE)
+#: Wall seconds for which something due may still be on its way.
+GRACE_S: Final = 30.0
+#: Milliseconds that one query may take.
+LIMIT_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One check: the promise it belongs to, what an offender is, and the offenders found."""
+
+    number: int
+    offence: str
+    offenders: tuple[str, ...]
+    #: Whether the query ended in time.
+    finished: bool = True
+
+
+def queries() -> list[tuple[int, str, str]]:
+    """Return promise, offence and SQL of each check."""
+    text = _FILE.read_text(encoding="utf-8")
+    marks = list(_NAME.finditer(text))
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return [
+        (int(mark[1]), mark[2], text[mark.end() : end].strip().rstrip(";"))
+        for mark, end in zip(marks, ends, strict=True)
+    ]
+
+
+def prove(connection: Connection) -> list[Promise]:
+    """Run every check on one snapshot."""
+    run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    run(connection, f"SET LOCAL statement_timeout = {LIMIT_MS}")
+    at = now()
+    grace = at - timedelta(seconds=GRACE_S / max(wall_seconds(1.0), 1e-9))
+    found = []
+    for number, offence, sql in queries():
+        try:
+            with connection.begin_nested():
+                rows = run(connection, sql.replace("::", "\\:\\:"), **_wanted(sql, at, grace)).scalars().all()
+        except DBAPIError as error:
+            if sqlstate(error) != "57014":
+                raise
+            found.append(Promise(number, offence, (), finished=False))
+            continue
+        found.append(Promise(number, offence, tuple(str(row) for row in rows)))
+    found.append(_off_hours(connection))
+    return sorted(found, key=lambda promise: promise.number)
+
+
+def _wanted(sql: str, at: object, grace: object) -> dict[str, object]:
+    values = {"now": at, "grace": grace}
+    return {name: value for name, value in values.items() if f":{name}" in sql}
+
+
+def _off_hours(connection: Connection) -> Promise:
+    """Find recent offers to a rep who was absent or off hours by the rulebook of the offer."""
+    rows = run(
+        connection,
+        "SELECT assignment_id, rep, offered_at, rulebook_version FROM tasuki.assignment"
+        " ORDER BY assignment_id DESC LIMIT 5000",
+    ).all()
+    offenders = []
+    for row in rows:
+        rep = rulebooks.load(row.rulebook_version).team.reps.get(row.rep)
+        if rep is None or not is_open(rep.calendar, row.offered_at, rep.absences):
+            offenders.append(f"assignment {row.assignment_id} to {row.rep}")
+    return Promise(6, "a lead was offered to a rep who was absent or off hours", tuple(offenders[:20]))

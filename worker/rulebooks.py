@@ -1,0 +1,124 @@
+"""Rulebooks in the database: publish, the current version, and its compiled form in this process."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+from routing_rules.compiled import CompiledBook, compile_book
+from routing_rules.roster import Team, compile_team
+from schemas.errors import Away, Refused
+from worker import rulebook_files
+from worker.store.db import run, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One published version, ready to judge and to place with."""
+
+    version: int
+    book: CompiledBook
+    team: Team
+
+
+def current_version(connection: Connection) -> int | None:
+    """Return the version in force, or None before the first publish."""
+    version = run(connection, "SELECT version FROM tasuki.rulebook_current").scalar()
+    return None if version is None else int(version)
+
+
+def current(connection: Connection) -> Loaded:
+    """Return the rulebook in force.
+
+    Raises:
+        Away: when none was published yet; the work waits.
+
+    """
+    version = current_version(connection)
+    if version is None:
+        raise Away("no rulebook is published: run `tasuki rules publish`")
+    return load(version)
+
+
+@lru_cache(maxsize=8)
+def load(version: int) -> Loaded:
+    """Return a published version, compiled once a process: it never changes."""
+    with transaction() as connection:
+        row = run(
+            connection, "SELECT texts, published_at FROM tasuki.rulebook WHERE version = :v", v=version
+        ).one_or_none()
+    if row is None:
+        raise Refused(f"there is no rulebook version {version}; see `tasuki rules history`")
+    book = rulebook_files.parse(row.texts)
+    year = row.published_at.year
+    holidays = rulebook_files.holidays_for(book, range(year - 2, year + 6))
+    return Loaded(version, compile_book(book, version), compile_team(book.team, holidays))
+
+
+def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tuple[int, bool]:
+    """Publish a checked rulebook and put it in force; return its version and whether it is new.
+
+    Publishing the very texts that are in force changes nothing. Held leads are judged again, in the
+    background, by the reviews that this brings forward.
+    """
+    book, _ = rulebook_files.check(texts, int(now.timestamp() * 1000))
+    digest = rulebook_files.digest(texts)
+    with transaction() as connection:
+        run(connection, "LOCK TABLE tasuki.rulebook IN EXCLUSIVE MODE")
+        newest = run(
+            connection,
+            "SELECT r.version, r.digest FROM tasuki.rulebook_current JOIN tasuki.rulebook r USING (version)",
+        ).one_or_none()
+        if newest is not None and newest.digest == digest:
+            return int(newest.version), False
+        version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.rulebook").scalar())
+        run(
+            connection,
+            "INSERT INTO tasuki.rulebook (version, digest, texts, note, published_by, published_at)"
+            " VALUES (:v, :d, cast(:t AS jsonb), :n, :b, :at)",
+            v=version, d=digest, t=json.dumps(texts, ensure_ascii=False), n=note, b=by, at=now,
+        )  # fmt: skip
+        _put_in_force(connection, version, [pool.id for pool in book.team.pools], now)
+    return version, True
+
+
+def rollback(version: int, now: datetime) -> None:
+    """Put an older version in force again; it keeps its number."""
+    loaded = load(version)
+    with transaction() as connection:
+        _put_in_force(connection, version, list(loaded.team.pools), now)
+
+
+def _put_in_force(connection: Connection, version: int, pools: list[str], now: datetime) -> None:
+    run(
+        connection,
+        "INSERT INTO tasuki.rulebook_current (version) VALUES (:v)"
+        " ON CONFLICT (only_one) DO UPDATE SET version = excluded.version",
+        v=version,
+    )
+    run(
+        connection,
+        "INSERT INTO tasuki.pool SELECT unnest(cast(:p AS text[])) ON CONFLICT DO NOTHING",
+        p=pools,
+    )
+    run(
+        connection,
+        "UPDATE tasuki.lead SET review_at = :now WHERE review_at IS NOT NULL AND rulebook_version <> :v"
+        " AND lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL",
+        now=now, v=version,
+    )  # fmt: skip
+    run(connection, "UPDATE tasuki.waiting SET look_again_at = least(look_again_at, :now)", now=now)
+
+
+def history(connection: Connection) -> list[Any]:
+    """Return all versions, the newest first, with which is in force."""
+    return list(
+        run(
+            connection,
+            "SELECT r.version, r.digest, r.note, r.published_by, r.published_at, c.version IS NOT NULL AS in_force"
+            " FROM tasuki.rulebook r LEFT JOIN tasuki.rulebook_current c USING (version) ORDER BY r.version DESC",
+        )
+    )

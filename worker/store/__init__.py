@@ -1,0 +1,1 @@
+"""The store: PostgreSQL through SQLAlchemy Core. Sets, not loops; one commit a flow."""

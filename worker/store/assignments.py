@@ -1,0 +1,158 @@
+"""Waiting leads, assignments and their clocks, as sets.
+
+Locks are always taken in this order: pool, rep, lead, then waiting, assignment, clock.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from routing_rules.sla import ClockSpec
+from worker.store import outbox
+from worker.store.db import run
+from worker.store.rows import as_json, ms, ms_or_none
+
+
+def insert_waiting(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Put ready leads into the line of their pool."""
+    run(
+        connection,
+        "INSERT INTO tasuki.waiting (lead_id, pool, rule, strategy, sla, owner, priority, ready_at,"
+        " look_again_at, rulebook_version)"
+        " SELECT id, pool, rule, strategy, sla, owner, priority, to_timestamp(now / 1000.0),"
+        " to_timestamp(now / 1000.0), version FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(id bigint, pool text, rule text, strategy text, sla text, owner text, priority smallint,"
+        " now bigint, version integer) ON CONFLICT (lead_id) DO NOTHING",
+        rows=as_json(rows),
+    )
+
+
+def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now: datetime) -> set[str]:
+    """Take leads out of the hands of sales and out of every line; return the pools with new room.
+
+    Args:
+        connection: the leads are locked in it.
+        ended: lead and reason.
+        now: when.
+
+    """
+    rows = as_json([{"id": lead_id, "reason": reason} for lead_id, reason in ended])
+    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=[lead for lead, _ in ended])
+    gone = list(
+        run(
+            connection,
+            "UPDATE tasuki.assignment a SET ended_at = :now, end_reason = r.reason"
+            " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, reason text)"
+            " WHERE a.lead_id = r.id AND a.ended_at IS NULL"
+            " RETURNING a.assignment_id, a.lead_id, a.rep, a.pool, a.end_reason",
+            rows=rows, now=now,
+        )
+    )  # fmt: skip
+    cancel_clocks(connection, [row.assignment_id for row in gone], now)
+    run(
+        connection,
+        "UPDATE tasuki.lead SET owner = NULL WHERE lead_id = ANY(:ids)",
+        ids=[row.lead_id for row in gone],
+    )
+    outbox.supersede(connection, [row.assignment_id for row in gone])
+    outbox.withdraw(connection, [row for row in gone if row.end_reason not in ("won", "lost")], now)
+    return {row.pool for row in gone}
+
+
+def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
+    """An opportunity was opened: whoever holds the lead has accepted and contacted it."""
+    run(
+        connection,
+        "UPDATE tasuki.assignment SET accepted_at = coalesce(accepted_at, :now),"
+        " contacted_at = coalesce(contacted_at, :now) WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        ids=list(lead_ids), now=now,
+    )  # fmt: skip
+    run(
+        connection,
+        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL WHERE next_at IS NOT NULL AND assignment_id IN"
+        " (SELECT assignment_id FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL)",
+        ids=list(lead_ids), now=now,
+    )  # fmt: skip
+    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=list(lead_ids))
+
+
+def cancel_clocks(connection: Connection, assignment_ids: Sequence[int], now: datetime) -> None:
+    """End the running clocks of assignments that ended."""
+    run(
+        connection,
+        "UPDATE tasuki.clock SET cancelled_at = :now, next_at = NULL"
+        " WHERE assignment_id = ANY(:ids) AND next_at IS NOT NULL",
+        ids=list(assignment_ids), now=now,
+    )  # fmt: skip
+
+
+def insert_clocks(
+    connection: Connection, clocks: Sequence[tuple[int, int, ClockSpec]], now: datetime
+) -> None:
+    """Start clocks, given as (assignment, lead, clock)."""
+    run(
+        connection,
+        "INSERT INTO tasuki.clock (assignment_id, lead_id, policy, kind, started_at, warn_at, due_at, next_at)"
+        " SELECT a, l, policy, kind, :now, to_timestamp(warn / 1000.0), to_timestamp(due / 1000.0),"
+        " to_timestamp(least(warn, due) / 1000.0) FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(a bigint, l bigint, policy text, kind text, warn bigint, due bigint)",
+        now=now,
+        rows=as_json(
+            [
+                {"a": assignment_id, "l": lead_id, "policy": clock.policy, "kind": clock.kind,
+                 "warn": ms_or_none(clock.warn_at), "due": ms(clock.due_at)}
+                for assignment_id, lead_id, clock in clocks
+            ]
+        ),
+    )  # fmt: skip
+
+
+def meet_clock(connection: Connection, assignment_id: int, kind: str, now: datetime) -> None:
+    """End a running clock as met."""
+    run(
+        connection,
+        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL"
+        " WHERE assignment_id = :id AND kind = :kind AND next_at IS NOT NULL",
+        id=assignment_id, kind=kind, now=now,
+    )  # fmt: skip
+
+
+def back_in_line(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Put leads whose assignment ended back into the line, with the reps who had them."""
+    run(
+        connection,
+        "INSERT INTO tasuki.waiting (lead_id, pool, rule, strategy, sla, owner, priority, ready_at,"
+        " look_again_at, reason, had, hops, rulebook_version)"
+        " SELECT id, pool, rule, strategy, sla, NULL, 9, to_timestamp(ready / 1000.0), :now, reason,"
+        " ARRAY(SELECT json_array_elements_text(had)), hops, version FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(id bigint, pool text, rule text, strategy text, sla text, ready bigint, reason text, had json,"
+        " hops integer, version integer) ON CONFLICT (lead_id) DO NOTHING",
+        rows=as_json(rows), now=now,
+    )  # fmt: skip
+
+
+def loads(connection: Connection, midnights: dict[str, datetime]) -> dict[str, tuple[int, int]]:
+    """Return, for each rep, live assignments now and offers since their local midnight."""
+    rows = run(
+        connection,
+        "SELECT r.rep, (SELECT count(*) FROM tasuki.assignment a WHERE a.rep = r.rep AND a.ended_at IS NULL),"
+        " (SELECT count(*) FROM tasuki.assignment a WHERE a.rep = r.rep"
+        "  AND a.offered_at >= to_timestamp(r.since / 1000.0))"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(rep text, since bigint)",
+        rows=as_json([{"rep": rep, "since": ms(since)} for rep, since in midnights.items()]),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
+    """Make this the only hand-over for the pool, and for its reps in any pool, until the commit."""
+    run(connection, "INSERT INTO tasuki.pool (pool_id) VALUES (:p) ON CONFLICT DO NOTHING", p=pool)
+    run(connection, "SELECT 1 FROM tasuki.pool WHERE pool_id = :p FOR UPDATE", p=pool)
+    run(
+        connection,
+        "SELECT pg_advisory_xact_lock(7254191, hashtext(r)) FROM"
+        " (SELECT r FROM unnest(cast(:reps AS text[])) AS r ORDER BY hashtext(r), r OFFSET 0) AS o",
+        reps=sorted(set(reps)),
+    )

@@ -1,0 +1,60 @@
+"""What must be told, written in the same transaction as what it tells."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from worker.store.db import run
+from worker.store.rows import as_json
+
+#: Kinds that mean nothing any more once their assignment has ended.
+_OVERTAKEN = ("offer", "warning", "reminder")
+
+
+def add(connection: Connection, messages: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Write messages; one whose idempotency key is there already is not written again.
+
+    Args:
+        connection: the transaction of the decision itself.
+        messages: with key, kind, channel, recipient, lead, assignment and body.
+        now: when; they are due at once.
+
+    """
+    if not messages:
+        return
+    run(
+        connection,
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, assignment_id, body,"
+        " created_at, next_try_at)"
+        " SELECT key, kind, channel, recipient, lead, assignment, body, :now, :now"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(key text, kind text, channel text, recipient text,"
+        " lead bigint, assignment bigint, body jsonb) ON CONFLICT (idempotency_key) DO NOTHING",
+        rows=as_json(messages), now=now,
+    )  # fmt: skip
+
+
+def supersede(connection: Connection, assignment_ids: Sequence[int]) -> None:
+    """Stop what was not told yet of assignments that ended."""
+    run(
+        connection,
+        "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL"
+        " WHERE assignment_id = ANY(:ids) AND status = 'pending' AND kind = ANY(:kinds)",
+        ids=list(assignment_ids), kinds=list(_OVERTAKEN),
+    )  # fmt: skip
+
+
+def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) -> None:
+    """Tell those who were offered a lead, and were told so, that it is no longer theirs."""
+    run(
+        connection,
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, assignment_id, body,"
+        " created_at, next_try_at)"
+        " SELECT 'withdrawn:' || o.assignment_id || ':' || o.channel, 'withdrawn', o.channel, o.recipient,"
+        " o.lead_id, o.assignment_id, o.body || jsonb_build_object('kind', 'withdrawn', 'because', r.because),"
+        " :now, :now FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, because text)"
+        " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind = 'offer' AND o.status = 'sent'"
+        " ON CONFLICT (idempotency_key) DO NOTHING",
+        rows=as_json([{"id": row.assignment_id, "because": row.end_reason} for row in assignments]), now=now,
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+-- The promises of DESIGN.md section 5 as queries that return offenders. No row: kept.
+-- Each begins with `-- name: PROMISE: what an offender is`; :now is the present business time,
+-- :grace the instant before which what is due should have been done.
+
+-- name: 1: an event was applied and is quarantined as well
+SELECT q.source || ' ' || q.event_id AS offender FROM tasuki.quarantine q
+JOIN tasuki.event e ON e.source = q.source AND e.event_id = q.event_id
+WHERE q.resolved_at IS NULL AND q.place NOT IN ('id') AND q.retry_of IS NULL AND q.event_id IS NOT NULL
+  AND e.received_at <= q.received_at AND e.body = convert_from(q.raw, 'UTF8') LIMIT 20;
+
+-- name: 1: a batch does not come out: events <> applied + repeats + quarantined
+SELECT 'batch ' || batch_id AS offender FROM tasuki.batch
+WHERE events <> applied + repeats + quarantined LIMIT 20;
+
+-- name: 1: events applied and rows on record differ
+SELECT 'applied ' || b.applied || ', on record ' || e.n AS offender
+FROM (SELECT coalesce(sum(applied), 0) AS applied FROM tasuki.batch) b,
+     (SELECT count(*) AS n FROM tasuki.event) e
+WHERE b.applied <> e.n;
+
+-- name: 1: an event names a lead that does not exist or was merged away
+SELECT e.source || ' ' || e.event_id AS offender FROM tasuki.event e
+LEFT JOIN tasuki.lead l USING (lead_id) WHERE l.lead_id IS NULL OR l.merged_into IS NOT NULL LIMIT 20;
+
+-- name: 2: a lead's ledger is not the count of its events
+WITH counted AS (
+    SELECT lead_id, body::json -> 'data' ->> 'activity' AS kind,
+           floor(extract(epoch FROM occurred_at) / 86400)::bigint AS day, count(*) AS n
+    FROM tasuki.event WHERE body LIKE '%"activity"%' AND body::json -> 'data' ->> 'activity' IS NOT NULL
+    GROUP BY 1, 2, 3
+), folded AS (
+    SELECT l.lead_id, k.key AS kind, d.key::bigint AS day, d.value::bigint AS n
+    FROM tasuki.lead l, json_each((l.state::json) -> 'ledger') k, json_each_text(k.value) d
+    WHERE l.merged_into IS NULL AND l.state LIKE '%"ledger"%'
+)
+SELECT 'lead ' || coalesce(c.lead_id, f.lead_id) || ' ' || coalesce(c.kind, f.kind) AS offender
+FROM counted c FULL JOIN folded f USING (lead_id, kind, day)
+WHERE c.n IS DISTINCT FROM f.n LIMIT 20;
+
+-- name: 2: a lead's newest event is not in its state
+SELECT 'lead ' || l.lead_id AS offender FROM tasuki.lead l
+JOIN (SELECT lead_id, max(occurred_at) AS newest FROM tasuki.event GROUP BY lead_id) e USING (lead_id)
+WHERE l.merged_into IS NULL
+  AND (l.state::json ->> 'newest_ms')::bigint <> round(extract(epoch FROM e.newest) * 1000)::bigint LIMIT 20;
+
+-- name: 3: a lead has more than one live assignment
+SELECT 'lead ' || lead_id AS offender FROM tasuki.assignment WHERE ended_at IS NULL
+GROUP BY lead_id HAVING count(*) > 1 LIMIT 20;
+
+-- name: 3: a live assignment does not have exactly the clock it asks for
+SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a
+LEFT JOIN tasuki.clock c ON c.assignment_id = a.assignment_id AND c.next_at IS NOT NULL
+WHERE a.ended_at IS NULL
+GROUP BY a.assignment_id
+HAVING NOT (CASE
+    WHEN a.contacted_at IS NOT NULL THEN count(c.clock_id) = 0
+    WHEN a.accepted_at IS NOT NULL THEN count(c.clock_id) = 1 AND min(c.kind) = 'contact'
+    ELSE count(c.clock_id) = 1 AND min(c.kind) = 'accept' END) LIMIT 20;
+
+-- name: 3: a clock still runs although its assignment has ended
+SELECT 'clock ' || c.clock_id AS offender FROM tasuki.clock c
+JOIN tasuki.assignment a USING (assignment_id) WHERE c.next_at IS NOT NULL AND a.ended_at IS NOT NULL LIMIT 20;
+
+-- name: 3: a clock breached early, or before it was warned of
+SELECT 'clock ' || clock_id AS offender FROM tasuki.clock
+WHERE breached_at < due_at OR (breached_at IS NOT NULL AND warn_at IS NOT NULL AND warned_at IS NULL) LIMIT 20;
+
+-- name: 3: a clock is overdue and nobody handled it
+SELECT 'clock ' || clock_id || ' due ' || next_at AS offender FROM tasuki.clock WHERE next_at < :grace LIMIT 20;
+
+-- name: 4: a lead held by marketing, disqualified or without permission is with a rep
+SELECT 'lead ' || l.lead_id || ' is ' || l.lifecycle_stage AS offender FROM tasuki.lead l
+JOIN tasuki.assignment a ON a.lead_id = l.lead_id AND a.ended_at IS NULL
+WHERE l.lifecycle_stage IN ('inquiry', 'nurture', 'disqualified') OR l.merged_into IS NOT NULL
+   OR (l.lifecycle_stage IN ('mql', 'sal') AND l.state::json -> 'consent' -> 'all' ->> 1 = 'false') LIMIT 20;
+
+-- name: 4: a lead held by marketing or disqualified waits for a rep
+SELECT 'lead ' || l.lead_id || ' is ' || l.lifecycle_stage AS offender FROM tasuki.waiting w
+JOIN tasuki.lead l USING (lead_id) WHERE l.lifecycle_stage <> 'mql' LIMIT 20;
+
+-- name: 5: a sales-ready lead is neither with a rep nor in a line
+SELECT 'lead ' || l.lead_id AS offender FROM tasuki.lead l
+LEFT JOIN tasuki.assignment a ON a.lead_id = l.lead_id AND a.ended_at IS NULL
+LEFT JOIN tasuki.waiting w ON w.lead_id = l.lead_id
+WHERE l.lifecycle_stage = 'mql' AND l.merged_into IS NULL
+  AND (a.assignment_id IS NULL) = (w.lead_id IS NULL) LIMIT 20;
+
+-- name: 5: a lead should have been looked at again and was not
+SELECT 'lead ' || lead_id || ' for ' || pool AS offender FROM tasuki.waiting WHERE look_again_at < :grace LIMIT 20;
+
+-- name: 5: a held lead has no day on which it is looked at again
+SELECT 'lead ' || lead_id AS offender FROM tasuki.lead
+WHERE lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL AND review_at IS NULL LIMIT 20;
+
+-- name: 6: a rep holds a lead that they had before and declined or let pass
+SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasuki.assignment a
+WHERE a.rep = ANY(a.had) LIMIT 20;
+
+-- name: 9: a message is neither delivered nor shown with its error
+SELECT 'message ' || message_id AS offender FROM tasuki.outbox
+WHERE status = 'pending' AND last_error IS NULL AND created_at < :grace LIMIT 20;
+
+-- name: 9: an assignment was offered and nobody was told
+SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a
+LEFT JOIN tasuki.outbox o ON o.assignment_id = a.assignment_id AND o.kind = 'offer'
+WHERE o.message_id IS NULL LIMIT 20;

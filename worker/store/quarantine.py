@@ -1,0 +1,127 @@
+"""Events that were not understood: kept with the reason and the raw bytes, to be mended and sent again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from worker.incoming import Incoming
+from worker.store.db import run
+
+
+def keep(connection: Connection, items: Sequence[Incoming], now: datetime) -> None:
+    """Keep what was not understood; keeping the same part of the same entry again changes nothing."""
+    for item in items:
+        assert item.problem is not None  # noqa: S101 - the caller passes misunderstood ones only
+        run(
+            connection,
+            "INSERT INTO tasuki.quarantine (source, event_id, stream_id, part, platform, received_at, place,"
+            " reason, raw, raw_bytes, retry_of)"
+            " SELECT :source, :event_id, :stream_id, :part, :platform, to_timestamp(:received / 1000.0), :place,"
+            " :reason, :raw, :raw_bytes,"
+            " (SELECT quarantine_id FROM tasuki.quarantine WHERE quarantine_id = :retry_of)"
+            " ON CONFLICT (stream_id, part) DO NOTHING",
+            source=_text(item.source), event_id=None if item.event_id is None else _text(item.event_id),
+            stream_id=item.stream_id, part=item.part, platform=_text(item.platform), received=item.received_ms,
+            place=_text(item.problem.place)[:300], reason=_text(item.problem.mend)[:1000], raw=item.raw,
+            raw_bytes=len(item.raw), retry_of=item.retry_of,
+        )  # fmt: skip
+    del now
+
+
+def _text(value: str) -> str:
+    """Return text that PostgreSQL can keep: without U+0000 and lone surrogates."""
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+
+
+def resolve_retries(
+    connection: Connection, items: Sequence[Incoming], unfit: Sequence[Incoming], now: datetime
+) -> None:
+    """Close the quarantine rows whose second try came through, or came back as a new row."""
+    again = {item.retry_of for item in unfit if item.retry_of is not None}
+    through = {item.retry_of for item in items if item.retry_of is not None} - again
+    for ids, resolution in ((through, "applied"), (again, "quarantined_again")):
+        if ids:
+            run(
+                connection,
+                "UPDATE tasuki.quarantine SET resolved_at = :now, resolution = :r"
+                " WHERE quarantine_id = ANY(:ids) AND resolved_at IS NULL",
+                now=now, r=resolution, ids=sorted(ids),
+            )  # fmt: skip
+
+
+def record_batch(connection: Connection, *, worker: str, now: datetime, **counts: int) -> None:
+    """Record what became of every event of a batch: the sum must always come out.
+
+    Args:
+        connection: the batch's own transaction.
+        worker: who judged it.
+        now: when.
+        counts: entries, events, applied, repeats and quarantined.
+
+    """
+    run(
+        connection,
+        "INSERT INTO tasuki.batch (at, worker, entries, events, applied, repeats, quarantined)"
+        " VALUES (:now, :worker, :entries, :events, :applied, :repeats, :quarantined)",
+        now=now, worker=worker, **counts,
+    )  # fmt: skip
+
+
+def count_tries(connection: Connection, stream_ids: Sequence[str], now: datetime) -> dict[str, int]:
+    """Count one more try for entries that came back from a failed or dead worker."""
+    rows = run(
+        connection,
+        "INSERT INTO tasuki.attempt (stream_id, tries, first_at)"
+        " SELECT unnest(cast(:ids AS text[])), 1, :now"
+        " ON CONFLICT (stream_id) DO UPDATE SET tries = tasuki.attempt.tries + 1 RETURNING stream_id, tries",
+        ids=sorted(stream_ids), now=now,
+    )  # fmt: skip
+    return {row.stream_id: row.tries for row in rows}
+
+
+def forget_tries(connection: Connection, stream_ids: Sequence[str]) -> None:
+    """Forget the tries of entries that came through."""
+    run(connection, "DELETE FROM tasuki.attempt WHERE stream_id = ANY(:ids)", ids=list(stream_ids))
+
+
+def listed(connection: Connection, *, everything: bool, limit: int) -> list[Any]:
+    """Return quarantined events, the newest first; open ones only unless `everything`."""
+    where = "" if everything else "WHERE resolved_at IS NULL"
+    return list(
+        run(
+            connection,
+            "SELECT quarantine_id, source, platform, event_id, received_at, place, reason, raw_bytes, retried_at,"  # noqa: S608
+            f" resolved_at, resolution FROM tasuki.quarantine {where} ORDER BY quarantine_id DESC LIMIT :n",
+            n=limit,
+        )
+    )
+
+
+def one(connection: Connection, quarantine_id: int) -> Any:
+    """Return one quarantined event with its raw bytes, or None."""
+    return run(
+        connection, "SELECT * FROM tasuki.quarantine WHERE quarantine_id = :id", id=quarantine_id
+    ).one_or_none()
+
+
+def mark_retried(connection: Connection, quarantine_id: int, now: datetime) -> None:
+    """Record that the event was sent again."""
+    run(
+        connection,
+        "UPDATE tasuki.quarantine SET retried_at = :now WHERE quarantine_id = :id",
+        now=now,
+        id=quarantine_id,
+    )
+
+
+def drop(connection: Connection, quarantine_id: int, now: datetime) -> bool:
+    """Close an event as not wanted; its bytes stay on record. Return False when it was closed before."""
+    result = run(
+        connection,
+        "UPDATE tasuki.quarantine SET resolved_at = :now, resolution = 'dropped'"
+        " WHERE quarantine_id = :id AND resolved_at IS NULL",
+        now=now, id=quarantine_id,
+    )  # fmt: skip
+    return int(result.rowcount) == 1

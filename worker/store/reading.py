@@ -1,0 +1,98 @@
+"""What the commands show: read only."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from schemas.errors import Refused
+from worker.store.db import run
+
+
+def find_lead(connection: Connection, who: str) -> int:
+    """Return the lead of a number, an e-mail address or a producer's key.
+
+    Raises:
+        Refused: when none, or more than one, is known by it.
+
+    """
+    if who.isascii() and who.isdigit() and len(who) < 19:  # noqa: PLR2004 - a bigint
+        found = run(
+            connection,
+            "SELECT coalesce(merged_into, lead_id) FROM tasuki.lead WHERE lead_id = :i", i=int(who),
+        ).scalar()  # fmt: skip
+        if found is not None:
+            return int(found)
+    rows = run(
+        connection,
+        "SELECT DISTINCT k.lead_id FROM tasuki.lead_key k WHERE k.value = :v OR (k.kind = 'email' AND k.value = :e)",
+        v=who, e=who.strip().lower(),
+    ).scalars().all()  # fmt: skip
+    if not rows:
+        raise Refused(f"no lead is known as {who!r}")
+    if len(rows) > 1:
+        raise Refused(f"{who!r} names several leads: {', '.join(str(row) for row in rows)}; use the number")
+    return int(rows[0])
+
+
+def one_lead(connection: Connection, lead_id: int) -> dict[str, Any]:
+    """Return the row of `v_lead` and what stands beside it."""
+    lead = run(connection, "SELECT * FROM tasuki.v_lead WHERE lead_id = :i", i=lead_id).mappings().one()
+    extra = run(
+        connection,
+        "SELECT rule, review_at, cool_down_until, recycle_count, created_at FROM tasuki.lead WHERE lead_id = :i",
+        i=lead_id,
+    ).mappings().one()  # fmt: skip
+    return {
+        **lead,
+        **extra,
+        "keys": [list(row) for row in run(
+            connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :i ORDER BY 1, 2", i=lead_id
+        )],
+        "waiting": _maybe(connection, "SELECT pool, rule, sla, reason, parked, ready_at, look_again_at, hops"
+                          " FROM tasuki.waiting WHERE lead_id = :i", lead_id),
+        "assignments": _rows(connection, "SELECT * FROM tasuki.v_assignment WHERE lead_id = :i"
+                             " ORDER BY assignment_id", lead_id),
+        "clocks": _rows(connection, "SELECT * FROM tasuki.v_clock WHERE lead_id = :i ORDER BY clock_id", lead_id),
+        "events": _rows(connection, "SELECT * FROM tasuki.v_event WHERE lead_id = :i"
+                        " ORDER BY occurred_at DESC LIMIT 20", lead_id),
+    }  # fmt: skip
+
+
+def _rows(connection: Connection, sql: str, lead_id: int) -> list[dict[str, Any]]:
+    return [dict(row) for row in run(connection, sql, i=lead_id).mappings()]
+
+
+def _maybe(connection: Connection, sql: str, lead_id: int) -> dict[str, Any] | None:
+    row = run(connection, sql, i=lead_id).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def decisions(connection: Connection, lead_id: int) -> list[dict[str, Any]]:
+    """Return all decisions on a lead (and on leads merged into it), the oldest first."""
+    return _rows(
+        connection,
+        "SELECT d.decision_id, d.lead_id, d.at, d.verdict, d.from_stage, d.to_stage, d.rule, d.reasons, d.inputs,"
+        " d.rulebook_version FROM tasuki.decision d JOIN tasuki.lead l USING (lead_id)"
+        " WHERE d.lead_id = :i OR l.merged_into = :i ORDER BY d.decision_id",
+        lead_id,
+    )
+
+
+def handoffs(
+    connection: Connection, *, rep: str | None, pool: str | None, everything: bool, limit: int
+) -> list[dict[str, Any]]:
+    """Return assignments with the clock that runs, the most urgent first."""
+    return [
+        dict(row)
+        for row in run(
+            connection,
+            "SELECT a.assignment_id, a.lead_id, l.email, l.company, a.rep, a.pool, a.rule, a.strategy, a.offered_at,"
+            " a.accepted_at, a.contacted_at, a.ended_at, a.end_reason, c.kind AS clock, c.due_at, c.warned_at"
+            " FROM tasuki.assignment a JOIN tasuki.lead l USING (lead_id)"
+            " LEFT JOIN tasuki.clock c ON c.assignment_id = a.assignment_id AND c.next_at IS NOT NULL"
+            " WHERE (cast(:rep AS text) IS NULL OR a.rep = :rep) AND (cast(:pool AS text) IS NULL OR a.pool = :pool)"
+            " AND (:everything OR a.ended_at IS NULL)"
+            " ORDER BY a.ended_at IS NOT NULL, c.due_at NULLS LAST, a.assignment_id LIMIT :n",
+            rep=rep, pool=pool, everything=everything, n=limit,
+        ).mappings()
+    ]  # fmt: skip

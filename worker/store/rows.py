@@ -1,0 +1,24 @@
+"""Sets of rows as one JSON parameter, and times in it as milliseconds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+
+
+def as_json(rows: Sequence[Any]) -> str:
+    """Return rows as the JSON text that `json_to_recordset` reads."""
+    return _encode(rows).decode()
+
+
+def ms(at: datetime) -> int:
+    """Return an instant in milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def ms_or_none(at: datetime | None) -> int | None:
+    """Return an instant in milliseconds since 1970, or None."""
+    return None if at is None else ms(at)

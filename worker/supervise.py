@@ -1,0 +1,99 @@
+"""Keeps one Celery worker running: starts it, passes signals on, and starts it again when it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Final
+
+from worker.app import QUEUES
+from worker.logs import get_logger
+from worker.settings import settings
+
+log = get_logger()
+
+#: Seconds that a worker may take to finish what it has in hand.
+STOP_S: Final = 20.0
+
+
+class Supervisor:
+    """One worker process group and its restarts."""
+
+    def __init__(self, name: str, env: dict[str, str] | None = None) -> None:
+        """Prepare a worker called `name`; it is unique on its machine."""
+        self._name = name
+        self._env = {**os.environ, **(env or {}), "TASUKI_WORKER_NAME": name}
+        self._stopping = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the worker in a process group of its own."""
+        command = [
+            sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
+            "--concurrency", str(settings().concurrency), "--hostname", f"{self._name}@%h",
+            "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(command, env=self._env, start_new_session=True)
+        log.info("worker.started", worker=self._name, pid=self._process.pid)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the worker's process id."""
+        return None if self._process is None else self._process.pid
+
+    def alive(self) -> bool:
+        """Tell whether the worker runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def watch(self) -> None:
+        """Start the worker again if it ended by itself, clearing up what it left."""
+        if self._stopping or self._process is None or self._process.poll() is None:
+            return
+        log.warning("worker.ended", worker=self._name, code=self._process.returncode)
+        self._kill_group()
+        self.start()
+
+    def kill(self) -> None:
+        """Kill the worker and its children at once, as a machine that fails does."""
+        self._kill_group()
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """End the worker: first asked, then made."""
+        self._stopping = True
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                log.warning("worker.killed", worker=self._name)
+        self._kill_group()
+        self._process.wait()
+
+    def _kill_group(self) -> None:
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        stop = False
+
+        def _stop(_number: int, _frame: FrameType | None) -> None:
+            nonlocal stop
+            stop = True
+
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
+        self.start()
+        while not stop:
+            time.sleep(0.2)
+            self.watch()
+        self.stop()

@@ -1,0 +1,166 @@
+"""Every Celery task: a few lines each. They may run twice or never; both are harmless."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import redis
+from celery.exceptions import SoftTimeLimitExceeded
+
+from schemas.errors import Away
+from worker import queue, rulebooks
+from worker.app import app
+from worker.delivering import deliver_due
+from worker.drain import drain
+from worker.handing import hand_over as hand_over_pool
+from worker.judging import Judged, rejudge
+from worker.locks import lock_key, only_one
+from worker.logs import get_logger
+from worker.now import now, wall_time
+from worker.store.db import in_transaction
+from worker.sweeping import due_pools, due_reviews, sweep_clocks
+
+log = get_logger()
+
+#: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
+POKE_WAITS_MS: Final = 3_000
+
+
+def poke(task: Any, *arguments: Any) -> bool:
+    """Send a poke, unless the same one waits already; return False when the queue is away or full."""
+    try:
+        if not queue.client().set(_poked_key(task.name, arguments), 1, nx=True, px=POKE_WAITS_MS):
+            return True
+        task.apply_async(args=arguments, retry=False, argsrepr="-", kwargsrepr="-")
+    except Exception as error:  # noqa: BLE001 - kombu raises the transport's own errors; a lost poke is harmless
+        log.warning("poke.lost", task=task.name, reason=type(error).__name__)
+        return False
+    return True
+
+
+def _poked_key(name: str, arguments: tuple[Any, ...]) -> str:
+    return f"tasuki:poked:{name}:{':'.join(str(argument) for argument in arguments)}"
+
+
+def _taken(name: str, *arguments: Any) -> None:
+    """Note that a poke was taken up: what comes from now on needs a new one."""
+    try:
+        queue.client().delete(_poked_key(name, arguments))
+    except redis.RedisError:
+        pass  # it expires by itself
+
+
+def note_sweep(at: float) -> None:
+    """Note (in Redis, for the watcher) that this worker's tasks run: wall time in seconds."""
+    queue.client().set(lock_key("swept"), at, ex=86_400)
+
+
+def last_sweep() -> float:
+    """Return when this worker last worked off a sweep; now, when that is not known."""
+    value = queue.client().get(lock_key("swept"))
+    return wall_time() if value is None else float(value)
+
+
+def poke_pools(pools: Iterable[str]) -> None:
+    """Poke the hand-over of pools."""
+    for pool in pools:
+        poke(hand_over, pool)
+
+
+def after_judged(judged: Judged) -> None:
+    """Poke what follows a committed batch."""
+    poke_pools(judged.pools | judged.freed)
+
+
+@app.task(name="tasuki.judge")
+def judge(slot: int = 0) -> None:
+    """Drain the stream, once a slot at a time."""
+    _taken("tasuki.judge", slot)
+    with only_one(f"judge:{slot}", 15) as hold:
+        if hold.mine:
+            drain(slot, after_judged, alive=hold.extend)
+
+
+@app.task(name="tasuki.hand_over")
+def hand_over(pool: str) -> None:
+    """Place the leads that wait for a pool."""
+    _taken("tasuki.hand_over", pool)
+    try:
+        more, offered = True, 0
+        while more:
+            handed = in_transaction(lambda c: hand_over_pool(c, pool, rulebooks.current(c), now()))
+            more = handed.more
+            offered += handed.offered
+            poke_pools(handed.moved_to)
+        if offered:
+            log.info("leads.offered", pool=pool, offered=offered)
+            poke(deliver)
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+
+
+@app.task(name="tasuki.sweep")
+def sweep() -> None:
+    """Handle everything that fell due: clocks, reviews, lines; then have the outbox looked at."""
+    _taken("tasuki.sweep")
+    try:
+        note_sweep(wall_time())
+        _sweep_clocks()
+        _sweep_reviews()
+        pools = in_transaction(lambda c: due_pools(c, now()))
+        poke_pools(pools)
+        poke(deliver)
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+
+
+def _sweep_clocks() -> None:
+    more = True
+    while more:
+        swept = in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), now()))
+        more = swept.more
+        if swept.warned or swept.breached:
+            log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
+        poke_pools(swept.pools)
+
+
+def _sweep_reviews() -> None:
+    while True:
+        judged, count = in_transaction(_review_some)
+        after_judged(judged)
+        if not count:
+            return
+
+
+def _review_some(connection: Any) -> tuple[Judged, int]:
+    at = now()
+    lead_ids = due_reviews(connection, at)
+    if not lead_ids:
+        return Judged(), 0
+    return rejudge(connection, lead_ids, rulebooks.current(connection), at), len(lead_ids)
+
+
+@app.task(name="tasuki.deliver")
+def deliver() -> None:
+    """Send what the outbox holds, one sender at a time so that a burst of mail starves nobody."""
+    _taken("tasuki.deliver")
+    try:
+        with only_one("deliver", 60) as hold:
+            while hold.mine:
+                hold.extend()
+                done = deliver_due(now())
+                if done.sent or done.failed or done.refused:
+                    log.info("messages.delivered", sent=done.sent, failed=done.failed, reason=None)
+                else:
+                    return
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="deliver")
+
+
+@app.task(name="tasuki.intake", acks_late=False)
+def intake(events: Any) -> None:
+    """Append canonical events (one, or a list) to the stream, for producers that speak Celery."""
+    items = events if isinstance(events, list) else [events]
+    queue.append({"event": msgspec.json.encode(item)} for item in items)

@@ -1,0 +1,115 @@
+"""The watcher: a thread in every worker that pokes when there is work, and restarts a worker that is stuck.
+
+It is why a lost poke, a lost Celery message or a restarted Valkey loses nothing: whatever waits in the
+stream or falls due in PostgreSQL is poked again within a second, by every worker that lives.
+"""
+
+import os
+import signal
+import threading
+import time
+from typing import Any, Final
+
+import redis
+from celery import signals
+
+from worker import queue, tasks
+from worker.drain import consumer_name, drain
+from worker.locks import forget_locks, lock_key
+from worker.logs import get_logger
+from worker.now import wall_time
+from worker.settings import settings
+
+log = get_logger()
+
+#: Seconds after which a slot that was poked and did not start is poked again.
+REPOKE_S: Final = 1.0
+#: Entries that wait before another slot is worth its process.
+PER_SLOT: Final = 1_000
+#: The slot under which the watcher itself drains when no poke can be sent.
+OWN_SLOT: Final = 99
+
+
+class Watcher(threading.Thread):
+    """Pokes drains while the stream holds entries, sweeps at a steady pace, and watches progress."""
+
+    def __init__(self, slots: int) -> None:
+        """Watch for a worker with so many drain slots."""
+        super().__init__(name="watcher", daemon=True)
+        self._slots = slots
+        self._poked = [0.0] * slots
+        self._next_sweep = 0.0
+        self._parent = os.getppid()
+        self._away = False
+
+    def run(self) -> None:
+        """Watch until the process ends."""
+        tasks.note_sweep(wall_time())
+        started = False
+        while True:
+            try:
+                if not started:
+                    queue.ensure_group()
+                    forget_locks()
+                    started = True
+                self._once()
+                self._note_away(away=False)
+            except redis.RedisError:
+                self._note_away(away=True)
+                time.sleep(0.3)
+            except Exception:  # the watcher must outlive anything: without it nothing is poked
+                log.exception("watcher.failed")
+                time.sleep(1.0)
+
+    def _once(self) -> None:
+        self._end_with_parent()
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + settings().sweep_every_s
+            tasks.poke(tasks.sweep)
+            self._check_progress()
+        waiting = queue.backlog()
+        if waiting == 0:
+            block_ms = max(1, int((self._next_sweep - time.monotonic()) * 1000))
+            queue.client().xread({queue.STREAM: "$"}, count=1, block=block_ms)
+            return
+        self._poke_drains(1 + waiting // PER_SLOT)
+        time.sleep(0.02)
+
+    def _poke_drains(self, wanted: int) -> None:
+        for slot in range(min(wanted, self._slots)):
+            if time.monotonic() - self._poked[slot] < REPOKE_S:
+                continue
+            if queue.client().exists(lock_key(f"judge:{slot}")):
+                continue
+            self._poked[slot] = time.monotonic()
+            if not tasks.poke(tasks.judge, slot):
+                drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=5.0)  # a full server takes no poke
+
+    def _check_progress(self) -> None:
+        """Restart when pokes are sent and not worked off: alive is not the same as working."""
+        silent_s = wall_time() - tasks.last_sweep()
+        if silent_s < settings().stall_after_s:
+            return
+        log.error("worker.stalled", worker=consumer_name(0), seconds=round(silent_s))
+        if os.getpgid(0) == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
+        os._exit(70)
+
+    def _end_with_parent(self) -> None:
+        if os.getppid() != self._parent:
+            log.error("worker.orphaned", worker=consumer_name(0))
+            os.kill(os.getpid(), signal.SIGTERM)
+            self._parent = os.getppid()
+
+    def _note_away(self, *, away: bool) -> None:
+        if away != self._away:
+            self._away = away
+            log.warning("queue.away" if away else "queue.back", worker=consumer_name(0))
+            if not away:
+                tasks.note_sweep(wall_time())  # the time without a queue does not count as a stall
+
+
+@signals.worker_ready.connect
+def start(sender: Any, **_: Any) -> None:
+    """Start the watcher once the worker takes pokes."""
+    Watcher(slots=max(1, int(sender.pool.limit) - 1)).start()
