@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
+from routing_rules.conditions import Check, Node, Test, compile_node, parse
 from routing_rules.engagement import Scoring, compile_scoring
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.nurture import RecycleReason
@@ -120,11 +120,18 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
     )
 
 
+def _asks_to_talk(node: Node) -> bool:
+    """Tell whether a rule asks for a hand raise, and does not merely exclude one."""
+    if isinstance(node, Test):
+        return node.spec.kind == "hand_raise"
+    return node.combiner != "none" and any(_asks_to_talk(part) for part in node.parts)
+
+
 def _ready(name: str, node: Node) -> CompiledReady:
     parts = (node,) if isinstance(node, Test) or node.combiner != "all" else node.parts
     return CompiledReady(
         name=name,
         check=compile_node(node),
         parts=tuple((part, compile_node(part)) for part in parts),
-        is_hand_raise=any(test.spec.kind == "hand_raise" for test in tests_of(node)),
+        is_hand_raise=_asks_to_talk(node),
     )

@@ -135,21 +135,38 @@ def _value_problem(spec: FieldSpec, operator: str, value: Any) -> str | None:
         problems = (_value_problem(spec, "eq", item) for item in value)
         return next((problem for problem in problems if problem), None)
     if spec.kind in ("number", "activity", "hand_raise"):
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if good else f"`{operator}` takes a number, not {value!r}"
+        return _number_problem(operator, value)
     if spec.kind == "flag":
         return None if isinstance(value, bool) else "takes true or false"
+    return _text_problem(spec, operator, value)
+
+
+def _number_problem(operator: str, value: Any) -> str | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return f"`{operator}` takes a number, not {value!r}"
+    return "`within_days` takes a number above 0" if operator == "within_days" and value <= 0 else None
+
+
+def _text_problem(spec: FieldSpec, operator: str, value: Any) -> str | None:
     if not isinstance(value, str):
         return f"`{operator}` takes text, not {value!r} (put it in quotes)"
     if operator == "matches":
         try:
-            re2.compile(value)
+            _regex(value)
         except re2.error as error:
-            return f"not a regular expression: {error}"
+            said = error.args[0] if error.args else error
+            return f"not a regular expression: {said.decode() if isinstance(said, bytes) else said}"
         return None
     if spec.values and operator != "contains" and value not in spec.values:
         return f"{value!r} is not one of {', '.join(spec.values)}"
     return None
+
+
+def _regex(pattern: str) -> Any:
+    """Compile a regular expression whose time grows with the text only, and which is quiet about errors."""
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
 
 
 def tests_of(node: Node) -> list[Test]:
@@ -257,7 +274,7 @@ def _holds(operator: str, want: Any) -> Callable[[Any], bool]:
     if operator == "contains":
         return lambda value: want in value
     if operator == "matches":
-        pattern = re2.compile(want)
+        pattern = _regex(want)
         return lambda value: pattern.search(value) is not None
     if operator == "gt":
         return lambda value: bool(value > want)

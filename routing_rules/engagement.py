@@ -37,7 +37,7 @@ def compile_scoring(file: ScoringFile) -> Scoring:
 def _kind_rule(points: ActivityPoints, default_half_life: float) -> KindRule:
     half_life = points.half_life_days or default_half_life
     by_age = tuple(points.points * 2.0 ** (-age / half_life) for age in range(HORIZON_DAYS))
-    return KindRule(points.max_per_day, points.max_points or math.inf, by_age)
+    return KindRule(points.max_per_day, math.inf if points.max_points is None else points.max_points, by_age)
 
 
 def engagement(

@@ -19,20 +19,40 @@ def first_ready(facts: Facts, book: CompiledBook) -> CompiledReady | None:
 
 
 def what_is_missing(facts: Facts, book: CompiledBook) -> tuple[str | None, list[Missing]]:
-    """Return the rule with the fewest parts that do not hold, and those parts with what the lead has."""
-    best: tuple[str, list[Node]] | None = None
-    for rule in book.ready:
+    """Return the nearest rule, and those of its parts that do not hold with what the lead has.
+
+    Nearest is the rule whose furthest part is least far off, then the one that lacks fewest parts.
+    """
+    # "Ask for a demo" is always one step away and helps nobody who nurtures: it is named only for want of others.
+    rules = [rule for rule in book.ready if not rule.is_hand_raise] or list(book.ready)
+    best: tuple[tuple[float, int], str, list[Node]] | None = None
+    for rule in rules:
         lacking = [node for node, check in rule.parts if not check(facts)]
-        if best is None or len(lacking) < len(best[1]):
-            best = (rule.name, lacking)
+        rank = (max((_gap(node, facts) for node in lacking), default=0.0), len(lacking))
+        if best is None or rank < best[0]:
+            best = (rank, rule.name, lacking)
     if best is None:
         return None, []
-    name, lacking = best
+    _, name, lacking = best
     missing = [_missing(node, facts) for node in lacking]
     if not missing:
         floor = book.stages[book.sales_may_start_rank]
         missing = [Missing("buying_stage", "at_least", floor, facts.values.get("buying_stage"))]
     return name, missing
+
+
+def _gap(node: Node, facts: Facts) -> float:
+    """Return how far a part is from holding: 0 there, 1 all the way to go."""
+    if not isinstance(node, Test):
+        return 1.0
+    operator, want = node.operators[0]
+    have = facts.values.get(node.field)
+    if operator in ("gte", "gt") and isinstance(have, int | float) and want > 0:
+        return max(0.0, float(want - have) / float(want))
+    ranks = node.spec.values
+    if operator == "at_least" and have in ranks and len(ranks) > 1:
+        return (ranks.index(want) - ranks.index(have)) / (len(ranks) - 1)
+    return 1.0
 
 
 def _missing(node: Node, facts: Facts) -> Missing:

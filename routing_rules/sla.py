@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from routing_rules.calendars import add_business
+from routing_rules.calendars import NeverOpens, add_business
 from routing_rules.roster import Rep
 from schemas.rulebook.sla import Promise, SlaPolicy
 
@@ -28,7 +28,10 @@ def start_clock(policy: SlaPolicy, kind: ClockKind, rep: Rep, at: datetime) -> C
     def after(seconds: int) -> datetime:
         if policy.time == "wall":
             return at + timedelta(seconds=seconds)
-        return add_business(rep.calendar, at, seconds, rep.absences)
+        try:
+            return add_business(rep.calendar, at, seconds, rep.absences)
+        except NeverOpens:  # a leave of a year and more: the promise must still end some day
+            return at + timedelta(seconds=seconds)
 
     warn_at = None if promise.warn_after is None else after(promise.warn_after)
     return ClockSpec(kind, policy.id, warn_at, after(promise.within))

@@ -197,9 +197,40 @@ def understand(document: Any, received_at: datetime) -> Event:
         place = ".".join(str(part) for part in first["loc"]) or "event"
         if first["type"] == "literal_error" and place == "type":
             raise NotUnderstood("type", f"unknown event type; known are {', '.join(EVENT_TYPES)}") from None
-        raise NotUnderstood(place, first["msg"].removeprefix("Value error, ")) from None
+        raise NotUnderstood(place, _mend(first)) from None
     _check_meaning(event, received_at)
     return event
+
+
+#: pydantic's error type -> what is wrong and what would be right.
+_MENDS: Final = {
+    "missing": "missing; send it",
+    "string_type": "not text; send it as a string in quotes",
+    "string_too_short": "empty; send it",
+    "string_pattern_mismatch": "not of the form {pattern}",
+    "int_type": "not a whole number; send one such as 500",
+    "int_parsing": "not a whole number; send one such as 500",
+    "int_from_float": "not a whole number; send one such as 500",
+    "float_type": "not a number; send one such as 1200000",
+    "float_parsing": "not a number; send one such as 1200000",
+    "bool_type": "not true or false; send one of them",
+    "bool_parsing": "not true or false; send one of them",
+    "datetime_type": "not a time; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
+    "datetime_parsing": "not a time; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
+    "datetime_from_date_parsing": "not a time; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
+    "timezone_aware": "has no zone; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
+    "dict_type": "not an object; send {{...}}",
+    "model_type": "not an object; send {{...}}",
+    "model_attributes_type": "not an object; send {{...}}",
+}
+
+
+def _mend(error: Any) -> str:
+    """Say what is wrong with a field, and what would be right, without quoting what was sent."""
+    known = _MENDS.get(error["type"])
+    if known is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return known.format(**error.get("ctx", {}))
 
 
 def _check_meaning(event: Event, received_at: datetime) -> None:

@@ -12,8 +12,17 @@ from celery import Celery, signals
 from worker.logs import configure
 from worker.settings import settings
 
-_url = settings().redis_url
-app = Celery("tasuki", broker=_url.get_secret_value() if _url else "redis://localhost:1/0")
+app = Celery("tasuki")
+
+
+def use_broker() -> None:
+    """Point the app at the queue's URL; called again where the URL becomes known after the start."""
+    url = settings().redis_url
+    if url is not None:
+        app.conf.update(broker_url=url.get_secret_value())
+
+
+use_broker()
 app.conf.update(
     include=["worker.tasks", "worker.watcher"],
     task_default_queue="tasuki",

@@ -2,12 +2,15 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Self
 
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -19,8 +22,8 @@ from worker.logs import get_logger
 from worker.now import now
 from worker.queue import Entry
 from worker.settings import settings
-from worker.store import quarantine
-from worker.store.db import in_transaction, is_away, transaction
+from worker.store import attempts
+from worker.store.db import in_transaction, is_away, is_transient, sqlstate
 
 log = get_logger()
 
@@ -45,9 +48,38 @@ def consumer_name(slot: int) -> str:
     return f"{socket.gethostname()}-{os.environ.get('TASUKI_WORKER_NAME', 'worker')}-{slot}"
 
 
+class _Keeper(threading.Thread):
+    """Keeps what a drain has in hand while its batch is slow: only a dead or stopped worker loses it."""
+
+    def __init__(self, consumer: str, alive: Callable[[], bool]) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._consumer = consumer
+        self._alive = alive
+        self._done = threading.Event()
+        self.in_hand: Sequence[Entry] = ()
+        #: Whether another took over, or this worker is to stop.
+        self.lost = False
+
+    def run(self) -> None:
+        while not self._done.wait(settings().claim_after_s / 3):
+            try:
+                self.lost = self.lost or not self._alive()
+                queue.keep(self._consumer, self.in_hand)
+            except redis.RedisError:
+                pass  # then it may be taken over: double work, and no harm
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()
+
+
 def drain(
     slot: int, on_judged: Callable[[Judged], None], *, linger_ms: int = LINGER_MS, for_s: float = 60.0,
-    alive: Callable[[], None] = lambda: None,
+    alive: Callable[[], bool] = lambda: True,
 ) -> Drained:  # fmt: skip
     """Judge what the stream holds until it stays empty for `linger_ms`, or for `for_s` seconds.
 
@@ -56,7 +88,7 @@ def drain(
         on_judged: called after each commit, to poke what follows.
         linger_ms: how long to wait for another event before ending.
         for_s: the longest run; the watcher pokes again.
-        alive: called between batches, to keep the slot's lock.
+        alive: keeps the slot's lock; called every few seconds, from a thread. False ends the drain.
 
     """
     consumer = consumer_name(slot)
@@ -65,33 +97,35 @@ def drain(
     total = Drained()
     recover = True
     last_claim = 0.0
-    while time.monotonic() < until and os.getppid() == parent:
-        alive()
-        try:
-            if recover:
+    with _Keeper(consumer, alive) as keeper:
+        while time.monotonic() < until and os.getppid() == parent and not keeper.lost:
+            try:
+                if recover:
+                    entries, came_back = queue.read_own(consumer, settings().batch_size), True
+                    recover = bool(entries)
+                elif time.monotonic() - last_claim > settings().claim_after_s / 2:
+                    last_claim = time.monotonic()
+                    idle_ms = int(settings().claim_after_s * 1000)
+                    entries, came_back = queue.claim_abandoned(consumer, settings().batch_size, idle_ms), True
+                else:
+                    entries, came_back = queue.read_new(consumer, settings().batch_size, linger_ms), False
+                    if not entries:
+                        break
+            except queue.AWAY_ERRORS:
+                log.warning("queue.away")
+                time.sleep(0.5)
+                recover = True
+                continue
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
                 queue.ensure_group()
-                entries, came_back = queue.read_own(consumer, settings().batch_size), True
-                recover = bool(entries)
-            elif time.monotonic() - last_claim > settings().claim_after_s / 2:
-                last_claim = time.monotonic()
-                idle_ms = int(settings().claim_after_s * 1000)
-                entries, came_back = queue.claim_abandoned(consumer, settings().batch_size, idle_ms), True
-            else:
-                entries, came_back = queue.read_new(consumer, settings().batch_size, linger_ms), False
-                if not entries:
-                    break
-        except queue.AWAY_ERRORS:
-            log.warning("queue.away")
-            time.sleep(0.5)
-            recover = True
-            continue
-        except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            recover = True
-            continue
-        if entries:
-            recover = not _handle(entries, came_back, on_judged, total) or recover
+                recover = True
+                continue
+            if entries:
+                keeper.in_hand = entries
+                recover = not _handle(entries, came_back, on_judged, total) or recover
+                keeper.in_hand = ()
     return total
 
 
@@ -100,13 +134,10 @@ def _handle(
 ) -> bool:
     """Judge entries and acknowledge them; return False when a store was away and nothing was lost."""
     try:
-        groups = _with_tries(entries) if came_back else [(list(entries), False)]
-        for group, hopeless in groups:
-            _judge(group, on_judged, total, hopeless=hopeless)
-            queue.acknowledge(group)
         if came_back:
-            with transaction() as connection:
-                quarantine.forget_tries(connection, [entry.stream_id for entry in entries])
+            _again(entries, on_judged, total)
+        else:
+            _judge(list(entries), on_judged, total)
     except Away as away:
         log.warning("store.away", reason=str(away))
         time.sleep(0.5)
@@ -118,18 +149,36 @@ def _handle(
     return True
 
 
-def _with_tries(entries: Sequence[Entry]) -> list[tuple[list[Entry], bool]]:
-    """Count a try for entries that came back; group those of few tries, single out the others."""
+def _again(entries: Sequence[Entry], on_judged: Callable[[Judged], None], total: Drained) -> None:
+    """Judge entries that came back: a try is counted before it is made, and those of many tries go alone.
+
+    Those of fewer tries go first, so that what is blocked by one that fails is neither counted nor kept.
+    """
     ids = [entry.stream_id for entry in entries]
-    tries = in_transaction(lambda connection: quarantine.count_tries(connection, ids, now()))
-    together = [entry for entry in entries if tries[entry.stream_id] <= ALONE_AFTER]
-    alone = [entry for entry in entries if tries[entry.stream_id] > ALONE_AFTER]
-    groups: list[tuple[list[Entry], bool]] = [(together, False)] if together else []
-    return groups + [([entry], tries[entry.stream_id] > GIVE_UP_AFTER) for entry in alone]
+    tries = in_transaction(lambda connection: _tries(connection, ids))
+    together = [entry for entry in entries if tries.get(entry.stream_id, 0) < ALONE_AFTER]
+    alone = [entry for entry in entries if tries.get(entry.stream_id, 0) >= ALONE_AFTER]
+    alone.sort(key=lambda entry: tries[entry.stream_id])
+    for group in [together, *([entry] for entry in alone)]:
+        if group:
+            names = [entry.stream_id for entry in group]
+            hopeless = tries.get(names[0], 0) >= GIVE_UP_AFTER
+            in_transaction(partial(attempts.count, stream_ids=names, now=now()))
+            try:
+                _judge(group, on_judged, total, hopeless=hopeless)
+            except _UnfitStoreError:
+                in_transaction(partial(attempts.forget, stream_ids=names))
+                raise
+            in_transaction(partial(attempts.forget, stream_ids=names))
+
+
+def _tries(connection: Connection, stream_ids: Sequence[str]) -> dict[str, int]:
+    rulebooks.current(connection)  # without one no try is made, hence none counted
+    return attempts.known(connection, stream_ids)
 
 
 def _judge(
-    entries: list[Entry], on_judged: Callable[[Judged], None], total: Drained, *, hopeless: bool
+    entries: list[Entry], on_judged: Callable[[Judged], None], total: Drained, *, hopeless: bool = False
 ) -> None:
     items = [item for entry in entries for item in read_entry(entry)]
     if hopeless:
@@ -139,6 +188,7 @@ def _judge(
                 item, f"failed {GIVE_UP_AFTER} times and took its worker down; mend the cause, then retry"
             )
     _judge_items(items, len(entries), on_judged, total)
+    queue.acknowledge(entries)
 
 
 def _condemn(item: Incoming, why: str) -> None:
@@ -153,11 +203,10 @@ def _judge_items(
     """Judge in one transaction; when that fails for a reason of the data, halve until the poison is found."""
     try:
         judged = _commit(items, entries)
-    except Away:
+    except (Away, SoftTimeLimitExceeded):
         raise
     except Exception as error:  # the delivery edge: whatever one event does, its neighbours go through
-        if isinstance(error, DBAPIError) and is_away(error):
-            raise Away("PostgreSQL is away") from error
+        _blame_the_store(error, len(items))
         if len(items) > 1:
             middle = len(items) // 2
             _judge_items(items[:middle], entries, on_judged, total)
@@ -173,6 +222,25 @@ def _judge_items(
     on_judged(judged)
 
 
+class _UnfitStoreError(Away):
+    """The store is there and fails for every event: read-only, not migrated, no room. No event's fault."""
+
+
+#: SQLSTATE classes of such a failure: transaction state, authorisation, catalogue, schema, syntax or access,
+#: system.
+_UNFIT: Final = ("25", "28", "3D", "3F", "42", "58")
+
+
+def _blame_the_store(error: Exception, items: int) -> None:
+    """Raise Away where the store is at fault and not the event."""
+    if is_away(error):
+        raise Away("PostgreSQL is away") from error
+    if isinstance(error, DBAPIError) and sqlstate(error).startswith(_UNFIT):
+        raise _UnfitStoreError(f"PostgreSQL refuses to work: {_said(error)}") from error
+    if items == 1 and is_transient(error):
+        raise Away("somebody holds a lock for long") from error
+
+
 def _said(error: Exception) -> str:
     """Say what failed, without the values of the event."""
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -181,18 +249,23 @@ def _said(error: Exception) -> str:
 
 
 def _commit(items: list[Incoming], entries: int) -> Judged:
-    copies = [(item.event, item.problem) for item in items]
+    as_read = [(item.event, item.problem) for item in items]
+
+    def forget_conflicts() -> None:
+        """Look anew at what a try that was rolled back took for a conflict."""
+        for item, (event, problem) in zip(items, as_read, strict=True):
+            item.event, item.problem = event, problem
 
     def work(connection: Connection) -> Judged:
-        for item, (event, problem) in zip(items, copies, strict=True):
-            item.event, item.problem = (
-                event,
-                problem,
-            )  # a conflict found in a rolled-back try is looked at anew
+        forget_conflicts()
         loaded = rulebooks.current(connection)
         return judge_batch(connection, items, loaded, now(), consumer_name(0), entries)
 
-    judged = in_transaction(work)
+    try:
+        judged = in_transaction(work)
+    except BaseException:
+        forget_conflicts()
+        raise
     if judged.quarantined or judged.ready:
         log.info(
             "batch.judged", events=len(items), applied=judged.applied, repeats=judged.repeats,

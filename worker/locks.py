@@ -1,8 +1,10 @@
 """Short locks in Redis that spare double work. Nothing is unsafe without them: a lost lock costs time only."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
 import redis
 
@@ -10,7 +12,12 @@ from worker import queue
 from worker.drain import consumer_name
 from worker.now import new_id
 
-_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_RELEASE: Final = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+)
+_EXTEND: Final = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('expire', KEYS[1], ARGV[2]) end return 0"
+)
 
 
 def lock_key(name: str) -> str:
@@ -25,13 +32,17 @@ class Hold:
     mine: bool
     key: str
     for_s: int
+    #: What stands under the key while it is ours; None where no lock could be taken, which counts as taken.
+    token: str | None
 
-    def extend(self) -> None:
-        """Keep the lock for another `for_s` seconds."""
+    def extend(self) -> bool:
+        """Keep the lock for another `for_s` seconds; return False when it is lost or was taken away."""
+        if self.token is None:
+            return True
         try:
-            queue.client().expire(self.key, self.for_s)
+            return bool(queue.client().eval(_EXTEND, 1, self.key, self.token, self.for_s))
         except redis.RedisError:
-            pass  # the lock may run out; the work goes on
+            return True  # it may run out; the work goes on
 
 
 @contextmanager
@@ -40,23 +51,34 @@ def only_one(name: str, for_s: int) -> Iterator[Hold]:
 
     Where the queue is away or full the lock counts as taken: the work itself will say what is wrong.
     """
-    key, token = lock_key(name), new_id()
+    key, token = lock_key(name), f"{os.getpid()}:{new_id()}"
     try:
-        mine = bool(queue.client().set(key, token, nx=True, ex=for_s))
+        hold = Hold(bool(queue.client().set(key, token, nx=True, ex=for_s)), key, for_s, token)
     except redis.RedisError:
-        mine = True
+        hold = Hold(mine=True, key=key, for_s=for_s, token=None)
     try:
-        yield Hold(mine, key, for_s)
+        yield hold
     finally:
-        if mine:
-            try:
+        if hold.mine and hold.token is not None:
+            with suppress(redis.RedisError):  # it expires by itself
                 queue.client().eval(_RELEASE, 1, key, token)
-            except redis.RedisError:
-                pass  # it expires by itself
+
+
+def is_held(name: str) -> bool:
+    """Tell whether a living process of this worker holds the lock; drop that of a dead one."""
+    token = queue.client().get(lock_key(name))
+    if token is None:
+        return False
+    try:
+        os.kill(int(token.split(b":")[0]), 0)
+    except ProcessLookupError:
+        queue.client().eval(_RELEASE, 1, lock_key(name), token)
+        return False
+    return True
 
 
 def forget_locks() -> None:
-    """Drop the locks of an earlier run of this worker, which is dead."""
+    """Drop all locks of this worker: those of an earlier run are a dead one's, and whoever lives stops soon."""
     client = queue.client()
     for key in client.scan_iter(match=lock_key("*"), count=1000):
         client.delete(key)

@@ -2,7 +2,7 @@
 
 The demo and the tests run business time faster than the wall: `TASUKI_CLOCK=START|ORIGIN|RATE` says that at
 wall time ORIGIN (seconds since 1970) it was START (ISO 8601 with zone), and that RATE business seconds pass
-in one wall second.
+in one wall second; with 0 time stands still, as in the data that a demo left behind.
 """
 
 import time
@@ -30,6 +30,11 @@ def _clock() -> _Clock | None:
     return _Clock(datetime.fromisoformat(start).timestamp(), float(origin), float(rate))
 
 
+def forget_clock() -> None:
+    """Read TASUKI_CLOCK anew: it was set after this process began."""
+    _clock.cache_clear()
+
+
 def business_s(wall_s: float) -> float:
     """Return business time at a wall time, both in seconds since 1970."""
     clock = _clock()
@@ -39,7 +44,9 @@ def business_s(wall_s: float) -> float:
 def wall_seconds(business_seconds: float) -> float:
     """Return how long `business_seconds` last on the wall, in seconds."""
     clock = _clock()
-    return business_seconds if clock is None else business_seconds / clock.rate
+    if clock is None:
+        return business_seconds
+    return business_seconds / clock.rate if clock.rate else float("inf")
 
 
 def now() -> datetime:

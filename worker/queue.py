@@ -115,6 +115,13 @@ def claim_abandoned(consumer: str, count: int, idle_ms: int) -> list[Entry]:
     return _entries(answer[1])
 
 
+def keep(consumer: str, entries: Iterable[Entry]) -> None:
+    """Say that `consumer` still works on entries that it has in hand, so that nobody takes them over."""
+    ids = [entry.stream_id for entry in entries]
+    if ids:
+        client().xclaim(STREAM, GROUP, consumer, min_idle_time=0, message_ids=list(ids), justid=True)
+
+
 def acknowledge(entries: Iterable[Entry]) -> None:
     """Mark entries as done and remove them; harmless when done twice."""
     ids = [entry.stream_id for entry in entries]

@@ -118,7 +118,9 @@ class _Maker:
             raise _TooMuchError(f"is nested deeper than {MAX_DEPTH} levels (an alias within its own anchor?)")
         tag = str(node.tag or "")
         if not tag.startswith(_CORE) or tag.removeprefix(_CORE) not in _TAGS[type(node)]:
-            self._find(path, f"the tag {tag.replace(_CORE, '!!')} is not taken; write the plain value", node)
+            self._find(
+                path, f"the tag {tag.replace(_CORE, '!!')[:60]} is not taken; write the plain value", node
+            )
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)

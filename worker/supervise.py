@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -21,8 +22,9 @@ STOP_S: Final = 20.0
 class Supervisor:
     """One worker process group and its restarts."""
 
-    def __init__(self, name: str, env: dict[str, str] | None = None) -> None:
-        """Prepare a worker called `name`; it is unique on its machine."""
+    def __init__(self, name: str, env: dict[str, str] | None = None, log: Path | None = None) -> None:
+        """Prepare a worker called `name`, unique on its machine; `log` takes its output."""
+        self._log = log
         self._name = name
         self._env = {**os.environ, **(env or {}), "TASUKI_WORKER_NAME": name}
         self._stopping = False
@@ -35,7 +37,12 @@ class Supervisor:
             "--concurrency", str(settings().concurrency), "--hostname", f"{self._name}@%h",
             "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, env=self._env, start_new_session=True)
+        output = None if self._log is None else self._log.open("ab")
+        self._process = subprocess.Popen(
+            command, env=self._env, start_new_session=True, stdout=output, stderr=output
+        )
+        if output is not None:
+            output.close()
         log.info("worker.started", worker=self._name, pid=self._process.pid)
 
     @property

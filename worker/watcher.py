@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import redis
@@ -15,7 +16,7 @@ from celery import signals
 
 from worker import queue, tasks
 from worker.drain import consumer_name, drain
-from worker.locks import forget_locks, lock_key
+from worker.locks import forget_locks, is_held
 from worker.logs import get_logger
 from worker.now import wall_time
 from worker.settings import settings
@@ -44,13 +45,12 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Watch until the process ends."""
-        tasks.note_sweep(wall_time())
         started = False
         while True:
             try:
                 if not started:
-                    queue.ensure_group()
                     forget_locks()
+                    tasks.note_sweep(wall_time())
                     started = True
                 self._once()
                 self._note_away(away=False)
@@ -79,7 +79,7 @@ class Watcher(threading.Thread):
         for slot in range(min(wanted, self._slots)):
             if time.monotonic() - self._poked[slot] < REPOKE_S:
                 continue
-            if queue.client().exists(lock_key(f"judge:{slot}")):
+            if is_held(f"judge:{slot}"):
                 continue
             self._poked[slot] = time.monotonic()
             if not tasks.poke(tasks.judge, slot):
@@ -113,3 +113,10 @@ class Watcher(threading.Thread):
 def start(sender: Any, **_: Any) -> None:
     """Start the watcher once the worker takes pokes."""
     Watcher(slots=max(1, int(sender.pool.limit) - 1)).start()
+
+
+@signals.worker_shutting_down.connect
+def stop(**_: Any) -> None:
+    """Take the locks away, so that running drains end after the batch in hand."""
+    with suppress(redis.RedisError):
+        forget_locks()

@@ -3,8 +3,9 @@
 import httpx2
 import typer
 
-from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json, safe
+from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
 from worker.promises import prove
+from worker.screen import safe
 from worker.settings import settings
 from worker.store.db import transaction
 

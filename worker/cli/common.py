@@ -1,32 +1,27 @@
 """What all commands share: output for people and machines, exit codes, and clear errors."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import RulebookError, TasukiError
 from worker import logs
-from worker.local.servers import default_state_dir, find_running
+from worker.local.join import join_servers
 from worker.queue import AWAY_ERRORS
-from worker.settings import settings
+from worker.screen import make_console, make_table, safe
 from worker.store.db import is_away
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = make_console()
+errors = make_console(stderr=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -35,9 +30,14 @@ REFUSED = 1
 USAGE = 2
 
 
+def safe_lines(text: str) -> str:
+    """Return text of several lines without markup and control characters."""
+    return "\n".join(safe(line) for line in text.splitlines())
+
+
 def fail(message: str, code: int = REFUSED) -> "typer.Exit":
     """Print an error and return the exit to raise."""
-    errors.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+    errors.print(f"[red]error:[/red] {safe_lines(message)}", soft_wrap=True)
     return typer.Exit(code)
 
 
@@ -48,7 +48,7 @@ def command(function: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         logs.configure()
         try:
-            _join_running()
+            join_servers()
             return function(*args, **kwargs)
         except RulebookError as error:
             raise fail(f"the rulebook was refused\n{error}") from None
@@ -71,18 +71,6 @@ def command(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def _join_running() -> None:
-    """Where no URLs are set, talk to the servers that `tasuki up` or `tasuki demo` runs on this machine."""
-    options = settings()
-    if options.database_url is not None and options.redis_url is not None:
-        return
-    running = find_running(options.state_dir or default_state_dir())
-    if running is not None:
-        os.environ.setdefault("TASUKI_DATABASE_URL", running.database_url)
-        os.environ.setdefault("TASUKI_REDIS_URL", running.redis_url)
-        settings.cache_clear()
-
-
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
@@ -103,29 +91,5 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows for people; text from outside is shown and never interpreted."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(safe(cell) for cell in row))
-    console.print(table)
-
-
-def safe(value: Any) -> str:
-    """Return a cell's text without markup and control characters."""
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return local_time(value)
-    text = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
-    return escape(text)
-
-
-#: Times on screen are the home market's; JSON and views give UTC.
-SCREEN_ZONE = ZoneInfo("Asia/Tokyo")
-
-
-def local_time(at: datetime) -> str:
-    """Return an instant as people in the first market read it."""
-    return f"{at.astimezone(SCREEN_ZONE):%m-%d %H:%M} JST"
+    """Print rows for people."""
+    console.print(make_table(title, columns, rows))

@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import TasukiError
 from worker import queue, rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, safe
+from worker.cli.common import REFUSED, JsonFlag, command, console, print_json
 from worker.now import now
+from worker.screen import safe
 from worker.settings import settings
 from worker.store import migrate
 from worker.store.db import run, transaction

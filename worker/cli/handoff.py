@@ -7,8 +7,9 @@ import typer
 from schemas.handover import Act
 from worker import rulebooks, tasks
 from worker.acting import act
-from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.now import now
+from worker.screen import local_time, safe
 from worker.store import reading
 from worker.store.db import in_transaction, transaction
 
@@ -36,23 +37,11 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    columns = (
-        "#",
-        "lead",
-        "email",
-        "rep",
-        "pool",
-        "rule",
-        "offered",
-        "accepted",
-        "contacted",
-        "clock",
-        "due",
-        "ended",
-    )
+    columns = ("#", "lead", "rep", "rule", "offered", "accepted", "contacted", "clock runs until", "ended")
     print_table("assignments", columns, [
-        (r["assignment_id"], r["lead_id"], r["email"], r["rep"], r["pool"], r["rule"], r["offered_at"], r["accepted_at"],
-         r["contacted_at"], r["clock"], r["due_at"], r["end_reason"]) for r in rows
+        (r["assignment_id"], f"{r['lead_id']} {r['company'] or r['email']}", r["rep"], r["rule"], r["offered_at"],
+         r["accepted_at"], r["contacted_at"], f"{r['clock']}: {local_time(r['due_at'])}" if r["due_at"] else None,
+         r["end_reason"]) for r in rows
     ])  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from routing_rules.judge import judge
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table, safe
+from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
 from worker.now import now_ms
+from worker.screen import safe
 from worker.store import leads, reading
 from worker.store.db import transaction
 
@@ -82,7 +83,7 @@ def explain(
         )  # fmt: skip
         return
     console.print(f"[bold]lead {lead_id}[/bold]: {safe(stage_name(row.standing.lifecycle_stage, language))}")
-    console.print(safe(sentence(judged, loaded.book, language)))
+    console.print(safe(sentence(judged, loaded.book, language)), soft_wrap=True)
     _fit_table(judged, loaded, language)
     parts = [
         (activity_name(kind, loaded.book, language), points)

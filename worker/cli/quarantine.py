@@ -7,9 +7,10 @@ import typer
 
 from schemas.errors import Refused
 from worker import queue
-from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.now import now
 from worker.queue import Fields
+from worker.screen import safe
 from worker.store import quarantine
 from worker.store.db import transaction
 

@@ -8,8 +8,9 @@ import typer
 
 from schemas.errors import Refused
 from worker import rulebook_files, rulebooks
-from worker.cli.common import JsonFlag, command, console, print_json, print_table, safe
+from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.now import now, now_ms
+from worker.screen import safe
 from worker.store.db import run, transaction
 
 app = typer.Typer(help="The rulebook: eight YAML files, published together.", no_args_is_help=True)

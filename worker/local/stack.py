@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from worker import rulebook_files, rulebooks
+from worker.app import use_broker
 from worker.local.servers import LocalServers, default_state_dir
 from worker.now import now
 from worker.settings import settings
@@ -42,6 +43,7 @@ class Stack:
         self.env |= self._extra
         os.environ.update(self.env)
         settings.cache_clear()
+        use_broker()
         url = settings().database_url
         assert url is not None  # noqa: S101 - given, or set above
         migrate.upgrade(url.get_secret_value())

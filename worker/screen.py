@@ -1,0 +1,54 @@
+"""Words and times as people see them on a screen; text from outside is shown and never interpreted."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+#: Columns where there is no terminal to ask.
+WIDTH: Final = 132
+#: Times on screen are the home market's; JSON and views give UTC.
+SCREEN_ZONE: Final = ZoneInfo("Asia/Tokyo")
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console; as wide as a report where there is no terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH)
+
+
+def safe(value: Any) -> str:
+    """Return a cell's text without markup and control characters."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return local_time(value)
+    text = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
+    return escape(text)
+
+
+def local_time(at: datetime) -> str:
+    """Return an instant as people in the first market read it."""
+    return f"{at.astimezone(SCREEN_ZONE):%m-%d %H:%M} JST"
+
+
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """Return rows as a table for people."""
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        header_style="cyan",
+        box=None,
+        pad_edge=False,
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(safe(cell) for cell in row))
+    return table
