@@ -21,14 +21,14 @@ def first_ready(facts: Facts, book: CompiledBook) -> CompiledReady | None:
 def what_is_missing(facts: Facts, book: CompiledBook) -> tuple[str | None, list[Missing]]:
     """Return the nearest rule, and those of its parts that do not hold with what the lead has.
 
-    Nearest is the rule whose furthest part is least far off, then the one that lacks fewest parts.
+    Nearest is the rule whose furthest part is least far off (to a tenth), then the one that stands first.
     """
     # "Ask for a demo" is always one step away and helps nobody who nurtures: it is named only for want of others.
     rules = [rule for rule in book.ready if not rule.is_hand_raise] or list(book.ready)
-    best: tuple[tuple[float, int], str, list[Node]] | None = None
+    best: tuple[float, str, list[Node]] | None = None
     for rule in rules:
         lacking = [node for node, check in rule.parts if not check(facts)]
-        rank = (max((_gap(node, facts) for node in lacking), default=0.0), len(lacking))
+        rank = round(max((_gap(node, facts) for node in lacking), default=0.0), 1)
         if best is None or rank < best[0]:
             best = (rank, rule.name, lacking)
     if best is None:

@@ -91,7 +91,7 @@ def test_a_routing_example_that_is_not_ready_says_what_is_lacking() -> None:
     said = _came("routing", lead=_HEAD, expect={"pool": "enterprise_east"})
 
     assert "expects pool enterprise_east, but it is none" in said[0]
-    assert "lacking hand_raise for 'hand raise'" in said[0]
+    assert "lacking buying_stage, engagement for 'understands and fits'" in said[0]
 
 
 @pytest.mark.parametrize("days, count", [([0], "evaluation"), ([29], "evaluation"), ([30], "awareness")])

@@ -4,10 +4,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import event as sa_event
 
 from tests.fixtures.system import READY, System, children, event, eventually
@@ -112,8 +113,7 @@ def test_dead_workers_batch_is_taken_over(system: System) -> None:
     system.workers.remove(first)
     system.do("DROP TRIGGER fail ON tasuki.event; SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
               " WHERE datname = current_database() AND pid <> pg_backend_pid()")  # fmt: skip
-    second = system.worker("second")
-    eventually(lambda: system.said("worker.started") or second.alive(), "the second worker is up")
+    system.worker("second")
     died = time.monotonic()
     system.until_empty(30)
     print(f"taken over after {time.monotonic() - died:.1f} s, start of the second worker included")
@@ -148,7 +148,9 @@ def test_killed_child_blocks_its_slot_only_for_a_moment(system: System) -> None:
 
 def pending(system: System) -> int:
     """Return how many entries consumers have in hand."""
-    return int(system.client().xpending(queue.STREAM, queue.GROUP)["pending"])
+    with suppress(redis.ResponseError):  # no worker has made the group yet
+        return int(system.client().xpending(queue.STREAM, queue.GROUP)["pending"])
+    return 0
 
 
 def slot_pid(system: System) -> int:

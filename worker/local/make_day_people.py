@@ -14,7 +14,7 @@ JST: Final = timezone(timedelta(hours=9))
 OPENING: Final = datetime(2026, 11, 24, 8, 30, tzinfo=JST)
 
 #: Shares: people in Japan, deciders in large companies, large companies, free mail, other spellings.
-_JAPAN, _LARGE, _LARGE_COMPANIES, _FREE_MAIL, _SPELT_OTHERWISE = 0.7, 0.85, 0.5, 0.05, 0.25
+_JAPAN, _LARGE, _LARGE_COMPANIES, _FREE_MAIL, _SPELT_OTHERWISE = 0.72, 0.85, 0.5, 0.05, 0.25
 #: From this size on a company is large.
 _LARGE_FROM: Final = 300
 _PLATFORMS_JP: Final = ("mautic",) * 6 + ("marketo",) * 5 + ("hubspot",) * 2 + ("meta",) * 2 + ("web",) * 5
@@ -59,7 +59,7 @@ class Crowd:
 
     def _person(self, number: int, behaviour: str) -> Person:
         pick = self.random.choice
-        abroad = self.random.random() >= _JAPAN
+        abroad = self.random.random() >= _JAPAN and behaviour not in ("student", "competitor")
         country = pick(("US", "US", "GB", "GB", "DE", "SG", "FR")) if abroad else "JP"
         platform = pick(_PLATFORMS_ABROAD if abroad else _PLATFORMS_JP)
         company, industry, domain, size = self._company(country, behaviour)
