@@ -85,7 +85,9 @@ def _take_due(connection: Connection, pool: str, now: datetime) -> list[Any]:
     return list(
         run(
             connection,
-            "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona"
+            "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
+            " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = w.lead_id"
+            "       AND a.end_reason = 'declined') AS declined_by"
             " FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id) WHERE w.lead_id = ANY(:ids)"
             " AND w.pool = :p ORDER BY w.priority DESC, w.ready_at, w.lead_id FOR UPDATE OF w",
             ids=list(ids), p=pool,
@@ -108,7 +110,7 @@ def _pool_state(
 def _place(row: Any, loaded: Loaded, state: PoolState, now: datetime) -> Offer | Wait | Park:
     waiting = Waiting(
         row.lead_id, row.pool, row.rule, row.strategy, row.sla,
-        row.owner if row.owner in loaded.team.reps else None, frozenset(row.had), row.hops,
+        row.owner if row.owner in loaded.team.reps else None, frozenset([*row.had, *row.declined_by]), row.hops,
     )  # fmt: skip
     return place(waiting, loaded.team, _policy(row.sla, loaded), state, now)
 

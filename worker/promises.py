@@ -18,6 +18,8 @@ _FILE: Final = Path(__file__).parent / "store" / "promises.sql"
 _NAME: Final = re.compile(r"^-- name: (\d+): (.+)$", re.MULTILINE)
 #: Wall seconds for which something due may still be on its way.
 GRACE_S: Final = 30.0
+#: The newest offers whose rep is looked at.
+RECENT: Final = 2_000
 #: Milliseconds that one query may take.
 LIMIT_MS: Final = 60_000
 
@@ -61,7 +63,7 @@ def prove(connection: Connection) -> list[Promise]:
             found.append(Promise(number, offence, (), finished=False))
             continue
         found.append(Promise(number, offence, tuple(str(row) for row in rows)))
-    found.append(_off_hours(connection))
+    found += _unfit_reps(connection)
     return sorted(found, key=lambda promise: promise.number)
 
 
@@ -70,16 +72,24 @@ def _wanted(sql: str, at: object, grace: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if f":{name}" in sql}
 
 
-def _off_hours(connection: Connection) -> Promise:
-    """Find recent offers to a rep who was absent or off hours by the rulebook of the offer."""
+def _unfit_reps(connection: Connection) -> list[Promise]:
+    """Find recent offers to a rep who was absent, off hours or full, by the rulebook of the offer."""
     rows = run(
         connection,
-        "SELECT assignment_id, rep, offered_at, rulebook_version FROM tasuki.assignment"
-        " ORDER BY assignment_id DESC LIMIT 5000",
+        "SELECT assignment_id, rep, offered_at, rulebook_version, (SELECT count(*) FROM tasuki.assignment o"
+        "  WHERE o.rep = a.rep AND o.assignment_id <= a.assignment_id AND o.offered_at <= a.offered_at"
+        "  AND (o.ended_at IS NULL OR o.ended_at > a.offered_at)) AS held"
+        " FROM tasuki.assignment a ORDER BY assignment_id DESC LIMIT :n",
+        n=RECENT,
     ).all()
-    offenders = []
+    away, full = [], []
     for row in rows:
         rep = rulebooks.load(row.rulebook_version).team.reps.get(row.rep)
         if rep is None or not is_open(rep.calendar, row.offered_at, rep.absences):
-            offenders.append(f"assignment {row.assignment_id} to {row.rep}")
-    return Promise(6, "a lead was offered to a rep who was absent or off hours", tuple(offenders[:20]))
+            away.append(f"assignment {row.assignment_id} to {row.rep}")
+        if rep is not None and row.held > rep.spec.capacity.open:
+            full.append(f"assignment {row.assignment_id} to {row.rep}, who held {row.held}")
+    return [
+        Promise(6, "a lead was offered to a rep who was absent or off hours", tuple(away[:20])),
+        Promise(6, "a lead was offered to a rep over their capacity", tuple(full[:20])),
+    ]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 import redis
+import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away
@@ -163,4 +164,6 @@ def deliver() -> None:
 def intake(events: Any) -> None:
     """Append canonical events (one, or a list) to the stream, for producers that speak Celery."""
     items = events if isinstance(events, list) else [events]
-    queue.append({"event": msgspec.json.encode(item)} for item in items)
+    for attempt in stamina.retry_context(on=Away, attempts=60, timeout=100, wait_max=3):
+        with attempt:  # this message is acknowledged already: what it carries must not be dropped lightly
+            queue.append({"event": msgspec.json.encode(item)} for item in items)

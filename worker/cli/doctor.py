@@ -101,9 +101,19 @@ def _backlog() -> list[Finding]:
 def _rulebook() -> list[Finding]:
     with transaction() as connection:
         version = rulebooks.current_version(connection)
-    if version is None:
-        return [("bad", "rulebook", "none is published; run `tasuki rules publish`")]
-    return [("ok", "rulebook", f"version {version} in force")]
+        if version is None:
+            return [("bad", "rulebook", "none is published; run `tasuki rules publish`")]
+        older = run(
+            connection,
+            "SELECT count(*) FROM tasuki.lead WHERE review_at IS NOT NULL AND rulebook_version <> :v"
+            " AND lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL", v=version,
+        ).scalar()  # fmt: skip
+    found: list[Finding] = [("ok", "rulebook", f"version {version} in force")]
+    if older:
+        found.append(
+            ("look", "rulebook", f"{older} held leads are still to be judged by it; look again in a moment")
+        )
+    return found
 
 
 def _notices() -> list[Finding]:

@@ -96,6 +96,11 @@ WHERE lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL AND revi
 SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasuki.assignment a
 WHERE a.rep = ANY(a.had) LIMIT 20;
 
+-- name: 6: a lead went back to a rep who had declined it
+SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasuki.assignment d
+JOIN tasuki.assignment a ON a.lead_id = d.lead_id AND a.rep = d.rep AND a.assignment_id > d.assignment_id
+WHERE d.end_reason = 'declined' LIMIT 20;
+
 -- name: 9: a message is neither delivered nor shown with its error
 SELECT 'message ' || message_id AS offender FROM tasuki.outbox
 WHERE status = 'pending' AND last_error IS NULL AND created_at < :grace LIMIT 20;
