@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import psutil
 from rich.console import Console
 
-from bench import stream
+from bench import clocks, compare, judgement, latency, memory, rescore, stored, stream
 from bench.figures import Figures, Say
 from bench.rig import Rig
 from bench.sizes import QUICK, Sizes
@@ -25,6 +25,13 @@ Measurement = Callable[[Rig, Sizes, Figures, Say], None]
 
 MEASUREMENTS: Final[dict[str, tuple[str, Measurement]]] = {
     "stream": ("judged events/s and CPU an event from a full stream", stream.measure),
+    "compare": ("the same against a Celery no-op task, and one Celery task per event", compare.measure),
+    "judgement": ("the pure judgement alone, in microseconds", judgement.measure),
+    "memory": ("memory of a worker's processes over many events", memory.measure),
+    "clocks": ("a sweep over very many open clocks, none due and many due", clocks.measure),
+    "rescore": ("judging all held leads again after a publish", rescore.measure),
+    "stored": ("events/s and CPU an event at growing numbers of stored leads", stored.measure),
+    "latency": ("XADD to the notice in the outbox, unloaded and under half load", latency.measure),
 }
 
 

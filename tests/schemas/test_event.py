@@ -158,7 +158,7 @@ def test_a_clock_may_run_a_day_ahead(ahead_h: float, is_fine: bool) -> None:
     "change, place",
     [
         ({"id": ""}, "id"), ({"id": 5}, "id"), ({"id": "a\nb"}, "id"), ({"id": "x" * 256}, "id"), ({"id": None}, "id"),
-        ({"source": ""}, "source"), ({"source": "x" * 256}, "source"), ({"subject": "a\rb"}, "subject"),
+        ({"id": " "}, "id"), ({"source": " "}, "source"), ({"source": ""}, "source"), ({"source": "x" * 256}, "source"), ({"subject": "a\rb"}, "subject"),
         ({"subject": "x" * 256}, "subject"), ({"subject": 7}, "subject"), ({"subject": "a@b"}, "subject"),
         ({"type": "lead.deleted"}, "type"), ({"type": "LEAD.CAPTURED"}, "type"), ({"type": None}, "type"),
         ({"name": LONG}, "data.name"), ({"name": {"first": "A"}}, "data.name"), ({"title": "a\x00b"}, "data.title"),
