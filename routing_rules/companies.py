@@ -13,7 +13,7 @@ FREE_MAIL: Final = frozenset(
     gmx.de gmx.net gmx.com web.de mail.com proton.me protonmail.com zoho.com yandex.ru mail.ru qq.com 163.com
     126.com naver.com daum.net hanmail.net docomo.ne.jp ezweb.ne.jp au.com softbank.ne.jp i.softbank.jp
     ymobile.ne.jp rakuten.jp nifty.com biglobe.ne.jp so-net.ne.jp ocn.ne.jp plala.or.jp dion.ne.jp infoseek.jp
-    excite.co.jp goo.jp orange.fr free.fr libero.it
+    excite.co.jp goo.jp freemail.example.com orange.fr free.fr libero.it
     """.split()
 )
 

@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic import ValidationError as PydanticValidationError
 
 from schemas.activity import ActivityKind
@@ -49,7 +57,7 @@ def normal_email(value: str) -> str:
 
     """
     address = unicodedata.normalize("NFKC", value).strip().strip(".").lower()
-    if not _EMAIL.fullmatch(address):
+    if not _EMAIL.fullmatch(address) or not address.isprintable():
         msg = "not an e-mail address; send one such as hanako@example.co.jp"
         raise ValueError(msg)
     return address
@@ -73,7 +81,7 @@ _COUNT = re.compile(r"\s*(\d{1,9})\s*(?:\+|人|名|人以上|名以上)?\s*")
 def _employees(value: Any) -> Any:
     """Read 500, "500", "１，０００人", "101-500" (the lower bound counts), "1000+"."""
     if not isinstance(value, str):
-        return value
+        return str(value) if isinstance(value, bool) else value  # true is no head count
     text = unicodedata.normalize("NFKC", value).replace(",", "")
     match = _RANGE.fullmatch(text) or _COUNT.fullmatch(text)
     if match is None:
@@ -82,13 +90,38 @@ def _employees(value: Any) -> Any:
     return int(match[1])
 
 
-def _country(value: str) -> str:
+def _upper(value: str) -> str:
     return value.upper()
 
 
-Line = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
-OptLine = Annotated[Line | None, BeforeValidator(_empty_is_none)]
-Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
+#: Bounds stand on the inner type: an absent or empty value has none of them.
+_Line = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+_Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
+_Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
+]
+_Subject = Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
+_Count = Annotated[int, BeforeValidator(_employees), Field(ge=0, le=10_000_000)]
+_Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(_upper)]
+_Amount = Annotated[float, Field(ge=0, le=1e15)]
+
+Email = _Email
+OptLine = Annotated[_Line | None, BeforeValidator(_empty_is_none)]
+OptEmail = Annotated[_Email | None, BeforeValidator(_empty_is_none)]
+OptSubject = Annotated[_Subject | None, BeforeValidator(_empty_is_none)]
+OptCount = Annotated[_Count | None, BeforeValidator(_empty_is_none)]
+OptCountry = Annotated[_Country | None, BeforeValidator(_empty_is_none)]
+OptLanguage = Annotated[
+    Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$", max_length=35)] | None,
+    BeforeValidator(_empty_is_none),
+]
+OptNumber13 = Annotated[Annotated[str, Field(pattern=r"^[0-9]{13}$")] | None, BeforeValidator(_empty_is_none)]
+OptSlug = Annotated[
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None, BeforeValidator(_empty_is_none)
+]
+OptAmount = Annotated[_Amount | None, BeforeValidator(_empty_is_none)]
+OptCurrency = Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_empty_is_none)]
+OptActivity = Annotated[ActivityKind | None, BeforeValidator(_empty_is_none)]
 
 
 class EventData(BaseModel):
@@ -96,42 +129,35 @@ class EventData(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    email: Annotated[Email | None, BeforeValidator(_empty_is_none)] = None
+    email: OptEmail = None
     name: OptLine = None
     family_name: OptLine = None
     given_name: OptLine = None
     title: OptLine = None
     department: OptLine = None
     phone: OptLine = None
-    language: Annotated[str | None, BeforeValidator(_empty_is_none), Field(max_length=35)] = None
+    language: OptLanguage = None
     company: OptLine = None
     company_domain: OptLine = None
-    corporate_number: Annotated[
-        str | None, BeforeValidator(_empty_is_none), Field(pattern=r"^[0-9]{13}$")
-    ] = None
-    employees: Annotated[
-        int | None, BeforeValidator(_empty_is_none), BeforeValidator(_employees), Field(ge=0, le=10_000_000)
-    ] = None
+    #: 法人番号.
+    corporate_number: OptNumber13 = None
+    employees: OptCount = None
     industry: OptLine = None
-    country: Annotated[
-        str | None,
-        BeforeValidator(_empty_is_none),
-        Field(pattern=r"^[A-Za-z]{2}$"),
-        AfterValidator(lambda v: v and _country(v)),
-    ] = None
+    #: ISO 3166 code of two letters.
+    country: OptCountry = None
     region: OptLine = None
     campaign: OptLine = None
-    account_owner: Annotated[
-        str | None, BeforeValidator(_empty_is_none), Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-    ] = None
+    #: The rep (by id in team.yaml) who owns the account, where a CRM says so.
+    account_owner: OptSlug = None
     #: What the lead did, for `lead.activity` (and for a capture that is itself an act, as a form).
-    activity: ActivityKind | None = None
+    activity: OptActivity = None
     #: Permission by channel: `email`, `phone`, `all`. Absent or null says nothing; false is a withdrawal.
     consent: dict[Literal["email", "phone", "all"], bool | None] | None = None
     #: The CRM's key of the opportunity, for outcomes.
     opportunity: OptLine = None
-    amount: Annotated[float | None, Field(ge=0, le=1e15)] = None
-    currency: Annotated[str | None, Field(pattern=r"^[A-Z]{3}$")] = None
+    amount: OptAmount = None
+    #: ISO 4217 code of three letters.
+    currency: OptCurrency = None
     reason: OptLine = None
 
 
@@ -140,29 +166,31 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
-    source: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
+    id: _Name
+    source: _Name
     type: EventType
     time: AwareDatetime
     #: The producer's own key of the lead, or an e-mail address.
-    subject: Annotated[
-        str | None,
-        BeforeValidator(_empty_is_none),
-        Field(max_length=255),
-        AfterValidator(lambda v: v and _one_line(v)),
-    ] = None
+    subject: OptSubject = None
     data: EventData
 
     def identity_keys(self) -> list[tuple[str, str]]:
-        """Return the identity keys, the most certain first: the producer's own key, then the address."""
+        """Return the identity keys, the most certain first: the producer's own key, the address, the deal.
+
+        The CRM's key of an opportunity joins its later outcomes, which often name nobody, to the lead of the
+        first one that did.
+        """
         found: list[tuple[str, str]] = []
-        if self.subject:
+        deal = self.data.opportunity if self.type.startswith("outcome.") else None
+        if self.subject and self.subject != deal:
             if "@" in self.subject:
                 found.append(("email", normal_email(self.subject)))
             else:
                 found.append((f"ma:{self.source}", self.subject))
         if self.data.email and ("email", self.data.email) not in found:
             found.append(("email", self.data.email))
+        if deal:
+            found.append((f"deal:{self.source}", deal))
         return found
 
 

@@ -79,7 +79,7 @@ def _document(
     platform: str = _CANONICAL,
 ) -> Incoming:  # fmt: skip
     try:
-        event = understand(document, datetime.fromtimestamp(received_ms / 1000, UTC))
+        event = understand(document, _utc(received_ms))
     except NotUnderstood as problem:
         source, event_id = _named(document)
         return _unfit(
@@ -90,6 +90,10 @@ def _document(
         entry.stream_id, part, received_ms, platform, event.source, event.id, raw,
         event=event, retry_of=retry_of, document=document,
     )  # fmt: skip
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def _named(document: Any) -> tuple[str, str | None]:
@@ -126,7 +130,7 @@ def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incom
     platform = entry.fields.get(b"platform", b"").decode("utf-8", "replace")[:64]
     source = entry.fields.get(b"source", b"").decode("utf-8", "replace")[:255] or platform or "unknown"
     try:
-        parts = registry.translate(platform, raw, source)
+        parts = registry.translate(platform, raw, source, _utc(received_ms))
     except NotUnderstood as problem:
         return [_unfit(entry, 0, raw, received_ms, problem, retry_of, platform=platform, source=source)]
     found = []

@@ -1,7 +1,9 @@
 """The watcher: a thread in every worker that pokes when there is work, and restarts a worker that is stuck.
 
 It is why a lost poke, a lost Celery message or a restarted Valkey loses nothing: whatever waits in the
-stream or falls due in PostgreSQL is poked again within a second, by every worker that lives.
+stream or falls due in PostgreSQL is poked again within a second, by every worker that lives. Where Valkey
+takes no poke, since it is full or away, the watcher does the work itself: a full stream empties, and
+deadlines wait for nobody.
 """
 
 import os
@@ -14,12 +16,15 @@ from typing import Any, Final
 import redis
 from celery import signals
 
+from schemas.errors import Away
 from worker import queue, tasks
 from worker.drain import consumer_name, drain
-from worker.locks import forget_locks, is_held
+from worker.locks import forget_locks, is_held, lock_key
 from worker.logs import get_logger
-from worker.now import wall_time
+from worker.now import now, wall_time
 from worker.settings import settings
+from worker.store.db import in_transaction
+from worker.sweeping import due_pools
 
 log = get_logger()
 
@@ -27,8 +32,22 @@ log = get_logger()
 REPOKE_S: Final = 1.0
 #: Entries that wait before another slot is worth its process.
 PER_SLOT: Final = 1_000
+#: Seconds without an empty stream that are worth another slot: the first may be held up by somebody's lock.
+PER_SLOT_S: Final = 2.0
 #: The slot under which the watcher itself drains when no poke can be sent.
 OWN_SLOT: Final = 99
+
+
+def work_by_hand() -> None:
+    """Do here what pokes would have others do."""
+    drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
+    try:
+        tasks.sweep()
+        for pool in in_transaction(lambda connection: due_pools(connection, now())):
+            tasks.hand_over(pool)
+        tasks.deliver()
+    except Away as away:
+        log.warning("store.away", reason=str(away))
 
 
 class Watcher(threading.Thread):
@@ -42,6 +61,8 @@ class Watcher(threading.Thread):
         self._next_sweep = 0.0
         self._parent = os.getppid()
         self._away = False
+        self._by_hand = False
+        self._last_empty = time.monotonic()
 
     def run(self) -> None:
         """Watch until the process ends."""
@@ -65,15 +86,26 @@ class Watcher(threading.Thread):
         self._end_with_parent()
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + settings().sweep_every_s
-            tasks.poke(tasks.sweep)
-            self._check_progress()
+            self._sweep()
         waiting = queue.backlog()
         if waiting == 0:
+            self._last_empty = time.monotonic()
             block_ms = max(1, int((self._next_sweep - time.monotonic()) * 1000))
             queue.client().xread({queue.STREAM: "$"}, count=1, block=block_ms)
             return
-        self._poke_drains(1 + waiting // PER_SLOT)
+        waiting_s = time.monotonic() - self._last_empty
+        self._poke_drains(1 + waiting // PER_SLOT + int(waiting_s / PER_SLOT_S))
         time.sleep(0.02)
+
+    def _sweep(self) -> None:
+        if not tasks.poke(tasks.sweep):
+            self._by_hand = True
+            work_by_hand()
+        elif self._by_hand:
+            self._by_hand = False
+            tasks.note_sweep(wall_time())  # while no poke could be sent none could be worked off
+        else:
+            self._check_progress()
 
     def _poke_drains(self, wanted: int) -> None:
         for slot in range(min(wanted, self._slots)):
@@ -83,7 +115,7 @@ class Watcher(threading.Thread):
                 continue
             self._poked[slot] = time.monotonic()
             if not tasks.poke(tasks.judge, slot):
-                drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=5.0)  # a full server takes no poke
+                drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
 
     def _check_progress(self) -> None:
         """Restart when pokes are sent and not worked off: alive is not the same as working."""
@@ -107,6 +139,21 @@ class Watcher(threading.Thread):
             log.warning("queue.away" if away else "queue.back", worker=consumer_name(0))
             if not away:
                 tasks.note_sweep(wall_time())  # the time without a queue does not count as a stall
+
+
+@signals.worker_init.connect
+def wait_for_room(**_: Any) -> None:
+    """Work by hand until Valkey takes pokes: Celery cannot even start on a full one, which then never empties."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        try:
+            queue.client().set(lock_key("room"), 1, px=1)
+        except redis.RedisError as error:
+            log.warning("queue.takes_no_poke", reason=type(error).__name__)
+        else:
+            return
+        work_by_hand()
+        time.sleep(settings().sweep_every_s)
 
 
 @signals.worker_ready.connect
