@@ -20,7 +20,9 @@ from worker.store.rows import as_json
 FIRST_ID: Final = 1_000_000_000
 _TEMPLATES: Final = 60
 _NOW: Final = f"timestamptz '{BUSINESS_NOW.isoformat()}'"
-_EMAIL: Final = "'tanto.' || lpad(n::text, 8, '0') || '@kaisha-' || lpad((n / 3)::text, 7, '0') || '.example.co.jp'"
+_EMAIL: Final = (
+    "'tanto.' || lpad(n::text, 8, '0') || '@kaisha-' || lpad((n / 3)::text, 7, '0') || '.example.co.jp'"
+)
 
 _LEADS: Final = f"""
 INSERT INTO tasuki.lead (lead_id, email, company, account_key, lifecycle_stage, persona, fit, fit_grade,
@@ -126,9 +128,7 @@ def _folded(lead: int, events: int, now_ms: int) -> LeadState:
     return state
 
 
-def _template(
-    number: int, lead: int, state: LeadState, judged: Judgement, version: int
-) -> dict[str, Any]:
+def _template(number: int, lead: int, state: LeadState, judged: Judgement, version: int) -> dict[str, Any]:
     return {
         "number": number, "email": profile(lead)["email"], "company": profile(lead)["company"],
         "persona": judged.persona, "fit": judged.fit, "grade": judged.fit_grade,

@@ -33,7 +33,13 @@ def measure(rig: Rig, sizes: Sizes, figures: Figures, say: Say) -> None:
         for _ in range(sizes.runs):
             rig.empty()
             _run(
-                rig, "compare.one_task", "bench.judge_one", sizes.judged_tasks, JUDGING_PROCESSES, figures, say
+                rig,
+                "compare.one_task",
+                "bench.judge_one",
+                sizes.judged_tasks,
+                JUDGING_PROCESSES,
+                figures,
+                say,
             )
             judged = rig.number("SELECT count(*) FROM tasuki.event")
             if judged != sizes.judged_tasks:
@@ -55,9 +61,7 @@ def _run(rig: Rig, name: str, task: str, count: int, processes: int, figures: Fi
     _note(name, wall, spent, count, figures, say, processes=processes)
 
 
-def _note(
-    name: str, wall: float, spent: Spent, count: int, figures: Figures, say: Say, **sizes: int
-) -> None:
+def _note(name: str, wall: float, spent: Spent, count: int, figures: Figures, say: Say, **sizes: int) -> None:
     micro = 1e6 / count
     figures.add(f"{name}.rate", count / wall, "events/s", events=count, **sizes)
     figures.add(f"{name}.cpu", spent.total * micro, "us CPU/event")
@@ -71,7 +75,7 @@ def _tasks(rig: Rig, task: str, count: int) -> tuple[float, Spent]:
     _fill(waiting, task, fresh(count, rig.new_leads(count)))
     before = rig.spent()
     client.rename(waiting, _QUEUE)
-    wait_until(lambda: int(client.llen(_QUEUE)) < count, 60, every_s=0.002)  # type: ignore[arg-type]
+    wait_until(lambda: int(client.llen(_QUEUE)) < count, 60, every_s=0.002)
     wall = wait_until(lambda: client.llen(_QUEUE) == 0, 600, every_s=0.005)
     if task == "bench.judge_one":
         sql = "SELECT coalesce(sum(applied), 0) FROM tasuki.batch"
@@ -89,7 +93,9 @@ def _fill(key: str, task: str, events: Iterable[bytes]) -> None:
 
 
 def _message(task: str, event: bytes) -> bytes:
-    body = json.dumps([[event.decode()], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    body = json.dumps(
+        [[event.decode()], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    )
     return json.dumps(
         {
             "body": body, "content-type": "application/json", "content-encoding": "utf-8",

@@ -60,9 +60,7 @@ def _give_room() -> None:
     rulebooks.publish(texts, by="bench", note="room for everyone", now=now())
 
 
-def _note(
-    name: str, latencies: list[float], figures: Figures, say: Say, load: int | None = None
-) -> None:
+def _note(name: str, latencies: list[float], figures: Figures, say: Say, load: int | None = None) -> None:
     sizes: dict[str, Any] = {"probes": len(latencies)} | ({} if load is None else {"load_events_s": load})
     p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
     figures.add(f"{name}.p50", p50, "ms", **sizes)

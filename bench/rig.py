@@ -49,6 +49,7 @@ class Rig:
         self._exit.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)
         try:
+            self.folder = folder
             self.servers = self._exit.enter_context(LocalServers(folder))
             env = {
                 "TASUKI_DATABASE_URL": self.servers.database_url,
@@ -75,7 +76,8 @@ class Rig:
     def worker(self, *, warm: bool = True) -> Iterator[int]:
         """Run a Tasuki worker as `tasuki worker` does, warmed up; yield its process id."""
         supervisor = Supervisor("bench")
-        supervisor.start()
+        with _output_to(self.folder / "worker.log"):
+            supervisor.start()
         try:
             assert supervisor.pid is not None
             self._worker_pid = supervisor.pid
@@ -85,7 +87,8 @@ class Rig:
             yield supervisor.pid
         finally:
             self._worker_pid = None
-            supervisor.stop()
+            with _output_to(self.folder / "worker.log"):
+                supervisor.stop()
 
     @contextmanager
     def task_worker(self, processes: int) -> Iterator[int]:
@@ -96,7 +99,8 @@ class Rig:
             "--concurrency", str(processes), "--without-gossip", "--without-mingle", "--without-heartbeat",
             "--loglevel", "ERROR",
         ]  # fmt: skip
-        process = subprocess.Popen(command, start_new_session=True)
+        with (self.folder / "tasks.log").open("ab") as log:
+            process = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
         self._worker_pid = process.pid
         try:
             yield process.pid
@@ -201,6 +205,23 @@ class Rig:
             ).fetchall()
             tables = ", ".join(f"tasuki.{name}" for (name,) in names)
             connection.execute(f"TRUNCATE {tables}".encode())
+
+
+@contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Send what this process and those it starts write to a file: Celery greets at length."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
 
 
 def _taken(client: Any) -> int:

@@ -26,4 +26,6 @@ def _run(rig: Rig, count: int, stored: int, figures: Figures, say: Say) -> None:
     figures.add(f"stored.at_{stored}.rate", count / wall, "events/s", events=count, stored_leads=stored)
     figures.add(f"stored.at_{stored}.cpu", spent.total / count * 1e6, "us CPU/event")
     figures.add(f"stored.at_{stored}.cpu_postgres", spent.postgres / count * 1e6, "us CPU/event")
-    say(f"{stored:,} stored: {said(count / wall)} events/s, {said(spent.total / count * 1e6)} us CPU an event")
+    say(
+        f"{stored:,} stored: {said(count / wall)} events/s, {said(spent.total / count * 1e6)} us CPU an event"
+    )

@@ -40,4 +40,6 @@ def _run(rig: Rig, name: str, events: Iterable[bytes], count: int, figures: Figu
     figures.add(f"{name}.cpu_worker", spent.worker * micro, "us CPU/event")
     figures.add(f"{name}.cpu_postgres", spent.postgres * micro, "us CPU/event")
     figures.add(f"{name}.cpu_valkey", spent.valkey * micro, "us CPU/event")
-    say(f"{said(count / wall)} events/s, {said(spent.total * micro)} us CPU an event ({told['ready']:g} ready)")
+    say(
+        f"{said(count / wall)} events/s, {said(spent.total * micro)} us CPU an event ({told['ready']:g} ready)"
+    )

@@ -40,14 +40,14 @@ OWN_SLOT: Final = 99
 
 def work_by_hand() -> None:
     """Do here what pokes would have others do."""
-    drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
     try:
+        drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
         tasks.sweep()
         for pool in in_transaction(lambda connection: due_pools(connection, now())):
             tasks.hand_over(pool)
         tasks.deliver()
-    except Away as away:
-        log.warning("store.away", reason=str(away))
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
 
 
 class Watcher(threading.Thread):

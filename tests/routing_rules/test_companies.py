@@ -71,5 +71,7 @@ def test_the_surest_key_counts(number: str | None, domain: str | None, name: str
 
 @given(st.text(max_size=80))
 def test_any_name_is_read(name: str) -> None:
-    """No name is too odd; what is left is in no need of another look."""
-    assert normal_name(normal_name(name)) in (normal_name(name), "") or not name.isascii()
+    """No name is too odd to be a key, or none."""
+    normal = normal_name(name)
+    assert normal == "".join(normal.split())
+    assert account_key(None, None, name) == (f"name:{normal}" if normal else None)

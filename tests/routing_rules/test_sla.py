@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from routing_rules.calendars import NeverOpens
 from routing_rules.sla import ClockKind, start_clock
 from schemas.rulebook.sla import SlaPolicy
 from tests.factories import NOW, a_compiled_book, a_policy, a_team, the_team
@@ -68,8 +67,8 @@ def test_warnings_come_before_the_end(policy: str, rep: str) -> None:
 
 
 @pytest.mark.parametrize("absence", [("2026-11-01", "2028-11-01"), ("2020-01-01", "2030-01-01")])
-def test_a_promise_that_cannot_end_is_not_made(absence: tuple[str, str]) -> None:
-    """For a rep who is gone for years there is no deadline to be told; it is an error, not a date far away."""
+def test_a_promise_ends_even_in_a_leave_of_years(absence: tuple[str, str]) -> None:
+    """When no working time is left to count in, the wall's time counts: no clock is without an end."""
     gone: dict[str, Any] = {"absences": [{"starts": f"{absence[0]}T00:00:00Z", "ends": f"{absence[1]}T00:00:00Z"}]}
-    with pytest.raises(NeverOpens):
-        start_clock(a_policy(), "accept", a_team(ann=gone).reps["ann"], NOW)
+    clock = start_clock(a_policy(), "accept", a_team(ann=gone).reps["ann"], NOW)
+    assert (clock.warn_at, clock.due_at) == (NOW + timedelta(minutes=40), NOW + timedelta(hours=1))

@@ -102,6 +102,7 @@ def full(system: System) -> Iterator[Any]:
 
 def test_full_valkey_refuses_clearly_and_drains(system: System, full: Any) -> None:
     """Valkey is full: a producer is told so, what was accepted is judged and placed all the same."""
+    queue.ensure_group()  # a worker ran before
     system.send([event(n, email=f"p{n}@shop.example.co.jp", **READY) for n in range(10)])
     system.send(some(100, 500))
     full()

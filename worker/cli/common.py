@@ -16,7 +16,7 @@ from worker import logs
 from worker.local.join import join_servers
 from worker.queue import AWAY_ERRORS
 from worker.screen import make_console, make_table, safe
-from worker.store.db import is_away
+from worker.store.db import is_away, sqlstate
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,13 +42,21 @@ def fail(message: str, code: int = REFUSED) -> "typer.Exit":
 
 
 def command(function: F) -> F:
-    """Turn our errors into one line and an exit code, never into a traceback."""
+    """Run with this machine's servers where no URLs are set; turn our errors into one line and an exit code."""
+    return _guarded(function, join_servers)
 
+
+def command_alone(function: F) -> F:
+    """Run as `command` does, without looking for servers on this machine."""
+    return _guarded(function, lambda: None)
+
+
+def _guarded(function: F, prepare: Callable[[], None]) -> F:
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        logs.configure()
         try:
-            join_servers()
+            logs.configure()
+            prepare()
             return function(*args, **kwargs)
         except RulebookError as error:
             raise fail(f"the rulebook was refused\n{error}") from None
@@ -59,16 +67,20 @@ def command(function: F) -> F:
         except AWAY_ERRORS:
             raise fail("the queue (Valkey) cannot be reached; is it running? see `tasuki doctor`") from None
         except DBAPIError as error:
-            if is_away(error):
-                raise fail("PostgreSQL cannot be reached; is it running? see `tasuki doctor`") from None
-            if "tasuki." in str(error.orig) and "does not exist" in str(error.orig):
-                raise fail("the database has no schema yet; run `tasuki db upgrade`") from None
-            raise
+            raise _database_exit(error) from None
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def _database_exit(error: DBAPIError) -> Exception:
+    if is_away(error):
+        return fail("PostgreSQL cannot be reached; is it running? see `tasuki doctor`")
+    if sqlstate(error) in ("42P01", "3F000"):
+        return fail("the database has no schema yet; run `tasuki db upgrade`")
+    return error
 
 
 def _first(error: ValidationError) -> str:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.common import REFUSED, console
+from worker.cli.common import REFUSED, command_alone, console
 from worker.local.join import demo_dir
 from worker.logs import configure
 from worker.settings import settings
 
 
+@command_alone
 def demo(
     leave: Annotated[
         bool, typer.Option("--exit", help="Stop everything at the end; the data stays.")
@@ -21,7 +22,7 @@ def demo(
 ) -> None:
     """Start everything on this machine and stream a business day of lead events through it.
 
-    Tuesday 2026-11-24, 08:30 to 19:00 in Tokyo, some 450 leads from web, Mautic, HubSpot, Segment, Marketo,
+    Tuesday 2026-11-24, 08:30 to 19:00 in Tokyo, some 420 leads from web, Mautic, HubSpot, Segment, Marketo,
     Meta and Salesforce: repeated, out of order and malformed ones too. The day runs faster than the wall
     clock. Reps are played.
 

@@ -8,7 +8,7 @@ import typer
 
 from schemas.errors import Refused
 from worker import rulebook_files, rulebooks
-from worker.cli.common import JsonFlag, command, console, print_json, print_table
+from worker.cli.common import JsonFlag, command, command_alone, console, print_json, print_table
 from worker.now import now, now_ms
 from worker.screen import safe
 from worker.store.db import run, transaction
@@ -19,7 +19,7 @@ Folder = Annotated[Path, typer.Argument(help="Folder with the eight YAML files."
 
 
 @app.command("lint")
-@command
+@command_alone
 def lint(folder: Folder = rulebook_files.EXAMPLE, as_json: JsonFlag = False) -> None:
     """Check a rulebook: every problem with file, line, column and mend; its examples are run.
 

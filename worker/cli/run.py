@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import Refused
-from worker.cli.common import command, console
+from worker.cli.common import command_alone, console
 from worker.local.stack import Stack
 from worker.settings import settings
 from worker.store import migrate
@@ -19,7 +19,7 @@ db_app = typer.Typer(help="The database.", no_args_is_help=True)
 
 
 @db_app.command("upgrade")
-@command
+@command_alone
 def upgrade() -> None:
     """Bring the database to the current schema; safe to run again, and by several at a time.
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
     console.print(f"the database is at {migrate.newest()}")
 
 
-@command
+@command_alone
 def worker(
     name: Annotated[str, typer.Option(help="A name, unique on this machine.")] = "worker",
 ) -> None:
@@ -47,7 +47,7 @@ def worker(
     Supervisor(name).run()
 
 
-@command
+@command_alone
 def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="How many workers.")] = 1,
 ) -> None:

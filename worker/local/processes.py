@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from schemas.errors import TasukiError
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.01
@@ -21,7 +23,7 @@ POLL_S = 0.01
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 
 
-class LocalServerError(RuntimeError):
+class LocalServerError(TasukiError):
     """A server from a wheel could not be found, started or stopped."""
 
 

@@ -1,0 +1,221 @@
+"""Each transaction fails at each of its statements, in two ways; nothing is half done, and done again it is whole."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event as sa_event
+from sqlalchemy.exc import DataError, DBAPIError
+
+from schemas.errors import Away
+from tests.fixtures.system import READY, System, event
+from worker import acting, now, rulebooks
+from worker.handing import hand_over
+from worker.judging import rejudge
+from worker.store import db
+from worker.store.db import in_transaction
+from worker.sweeping import due_reviews, sweep_clocks
+
+#: Everything that a test may change, without numbers that the database counts up and without instants of the wall.
+EVERYTHING = {
+    "lead": "lead_id, email, lifecycle_stage, persona, fit, fit_grade, engagement, track, rule, owner, recycle_count,"
+            " state, merged_into, cool_down_until IS NULL, review_at IS NULL",
+    "lead_key": "kind, value, lead_id",
+    "event": "source, event_id, lead_id, body",
+    "decision": "lead_id, verdict, from_stage, to_stage, rule",
+    "waiting": "lead_id, pool, rule, strategy, owner, priority, parked, reason, had, hops",
+    "assignment": "lead_id, rep, pool, strategy, accepted_at IS NULL, contacted_at IS NULL, end_reason, had, hops",
+    "clock": "lead_id, policy, kind, warned_at IS NULL, met_at IS NULL, breached_at IS NULL, cancelled_at IS NULL",
+    "outbox": "kind, channel, recipient, lead_id, status",
+    "pool_credit": "pool, rep, credit",
+    "account": "account_key, owner",
+    "act": "lead_id, rep, act, reason",
+    "quarantine": "source, event_id, place, resolution",
+    "batch": "events, applied, repeats, quarantined",
+}  # fmt: skip
+
+
+def snapshot(system: System) -> dict[str, list[Any]]:
+    """Return everything that was decided."""
+    return {table: sorted(map(repr, system.sql(f"SELECT {columns} FROM tasuki.{table}")))
+            for table, columns in EVERYTHING.items()}  # fmt: skip
+
+
+class Failure:
+    """Lets the k-th statement fail; `met` tells whether there was a k-th one."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.left = 0
+        self.met = False
+
+    def __call__(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.met = True
+            if self.how == "data error":
+                cursor.execute("SELECT 1 / 0")
+            pid = connection.connection.driver_connection.info.backend_pid
+            with db.engine().connect() as other:
+                other.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+@contextmanager
+def failing(failure: Failure) -> Iterator[None]:
+    """Watch every statement of this process's engine."""
+    engine = db.engine()
+    sa_event.listen(engine, "before_cursor_execute", failure)
+    try:
+        yield
+    finally:
+        sa_event.remove(engine, "before_cursor_execute", failure)
+
+
+def fail_everywhere(system: System, how: str, before: dict[str, list[Any]], work: Callable[[], object]) -> int:
+    """Let `work` fail at its 1st, 2nd, ... statement until it gets through; nothing may be left of each failure."""
+    for k in range(1, 60):
+        failure = Failure(how)
+        failure.left = k
+        try:
+            with failing(failure):
+                work()
+        except (Away, DataError):
+            assert failure.met
+            assert snapshot(system) == before, f"statement {k} failed, and something is left"
+            continue
+        except DBAPIError as error:
+            pytest.fail(f"statement {k}: {error}")
+        assert not failure.met, f"statement {k} failed and nobody noticed"
+        return k - 1
+    pytest.fail("it never gets through")
+
+
+class Story:
+    """A small business day; each step is one transaction."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.hours = 0.0
+
+    def at(self, hours: float) -> Any:
+        """Return business time that many hours after the morning."""
+        from datetime import timedelta  # noqa: PLC0415
+
+        return MORNING + timedelta(hours=hours)
+
+    def judge(self) -> None:
+        """Judge what is on the stream, as a drain would."""
+        self.system.drain_here()
+
+    def place(self) -> None:
+        """Place the waiting leads of the pool."""
+        in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), self.at(0)))
+
+    def sweep(self) -> None:
+        """Handle clocks an hour later: warned and breached at once, both leads go to the next rep."""
+        in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), self.at(1)))
+
+    def act(self, what: Any, number: int, reason: str | None = None) -> None:
+        """Let whoever has the n-th live assignment act."""
+        rows = self.system.sql("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL ORDER BY lead_id")
+        in_transaction(
+            lambda c: acting.act(c, rows[number][0], what, rulebooks.current(c), self.at(0.05), reason=reason)
+        )
+
+    def review(self) -> None:
+        """Judge held leads again, a year later."""
+        in_transaction(
+            lambda c: rejudge(c, due_reviews(c, self.at(9000)), rulebooks.current(c), self.at(9000))
+        )
+
+
+MORNING: Any = None
+
+
+@pytest.fixture
+def story(system: System, monkeypatch: pytest.MonkeyPatch) -> Story:
+    """Three ready leads, one held one, and one that two keys of meet, waiting on the stream."""
+    monkeypatch.setitem(globals(), "MORNING", now.now())
+    rulebooks.load.cache_clear()
+    in_transaction(rulebooks.current)  # compiled once a process: not a part of what fails
+    return Story(system)
+
+
+def send_all(system: System) -> None:
+    """Send a first batch: three leads ready for one pool, and one that stays in nurture."""
+    system.send([event(n, email=f"p{n}@shop.example.co.jp", **READY) for n in range(3)])
+    system.send([event(3, email="p3@shop.example.co.jp")])
+
+
+STEPS: dict[str, list[Callable[[Story], None]]] = {
+    "hand over": [Story.place],
+    "sweep": [Story.place, Story.sweep],
+    "accept": [Story.place, lambda s: s.act("accept", 1)],
+    "contacted": [Story.place, lambda s: s.act("contacted", 1)],
+    "decline to nurture": [Story.place, lambda s: s.act("decline", 1, "not_now")],
+    "decline to the next rep": [Story.place, lambda s: s.act("decline", 1, "too_busy")],
+    "review": [Story.review],
+}
+
+
+@pytest.mark.parametrize("how", ["data error", "cut"])
+@pytest.mark.parametrize("step", STEPS)
+def test_step_is_all_or_nothing(story: Story, step: str, how: str) -> None:
+    """A hand-over, a sweep, an act: whichever statement fails, nothing is left; the next try does all of it."""
+    send_all(story.system)
+    story.judge()
+    *earlier, last = STEPS[step]
+    for one in earlier:
+        one(story)
+    before = snapshot(story.system)
+    statements = fail_everywhere(story.system, how, before, lambda: last(story))
+    after = snapshot(story.system)
+    assert after != before
+    print(f"{step}: {statements} statements")
+    assert statements >= 5
+    assert not [one for one in story.system.broken() if "looked at" not in one and "nobody" not in one]
+    # Done once more it finds nothing left to do: it was done once.
+    if step in ("hand over", "sweep"):
+        last(story)
+        assert snapshot(story.system) == after
+
+
+@pytest.mark.parametrize("how", ["data error", "cut"])
+def test_judging_is_all_or_nothing(story: Story, how: str) -> None:
+    """A batch with new leads, known ones, a merge and a conflict: whatever fails once, the end is the same."""
+    system = story.system
+    send_all(system)
+    story.judge()
+    batch = [
+        event(10, email="p10@shop.example.co.jp", **READY),
+        event(11, email="p3@shop.example.co.jp", subject="lead-3"),
+        {**event(12, subject="p0@shop.example.co.jp", company="x"), "type": "lead.captured"},
+        event(13, subject="other", email="p13@shop.example.co.jp"),
+        event(14, subject="p13@shop.example.co.jp", consent={"all": False}),
+        event(1, company="another body"),
+        event(2, email="p2@shop.example.co.jp", **READY),
+    ]
+    reached: list[str] = []
+    for k in range(1, 60):
+        failure = Failure(how)
+        failure.left = k
+        numbered = [{**one, "id": f"{one['id']}-{k}"} if one["id"] not in ("e1", "e2") else one for one in batch]
+        named = [{**one, "subject": one["subject"].replace("10", f"10-{k}"),
+                  "data": {key: str(v).replace("p10@", f"p10-{k}@") if key == "email" else v
+                           for key, v in one["data"].items()}} for one in numbered]  # fmt: skip
+        before = system.applied()
+        system.send(named)
+        with failing(failure):
+            system.drain_here()
+        system.drain_here()
+        assert system.applied() == before + 5, f"statement {k}"
+        assert system.one("SELECT count(*) FROM tasuki.attempt") == 0
+        assert not [one for one in system.broken() if "looked at" not in one and "nobody" not in one], f"statement {k}"
+        reached.append(f"{k}")
+        if not failure.met:
+            break
+    conflicts = system.one("SELECT count(*) FROM tasuki.quarantine WHERE place = 'id'")
+    assert conflicts == len(reached)
+    assert system.one("SELECT count(*) FROM tasuki.quarantine WHERE place <> 'id'") == 0
+    assert len(reached) > 12
