@@ -5,9 +5,11 @@ worker pokes again, and Celery 5.7.0 with late acknowledgement on prefork exits 
 server is killed under load (shared/research/celery-redis.md R6; proved again in tests/system).
 """
 
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, signals
+from pydantic import ValidationError
 
 from worker.logs import configure
 from worker.settings import settings
@@ -22,7 +24,8 @@ def use_broker() -> None:
         app.conf.update(broker_url=url.get_secret_value())
 
 
-use_broker()
+with suppress(ValidationError):  # whoever runs a command or a task is told then, in words
+    use_broker()
 app.conf.update(
     include=["worker.tasks", "worker.watcher"],
     task_default_queue="tasuki",
