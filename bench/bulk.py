@@ -49,7 +49,7 @@ _ASSIGNMENTS: Final = f"""
 INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, rulebook_version)
 SELECT {FIRST_ID} + n,
     CASE WHEN n <= %(known)s THEN (%(reps)s::text[])[1 + n %% %(reps_count)s] ELSE 'rep_' || n %% 9973 END,
-    'inside_sales', 'otherwise', 'least_loaded', 'standard', {_NOW}, {_NOW}, 1
+    'inside_sales', 'otherwise', 'least_loaded', 'standard', {_NOW} - interval '3 days', {_NOW} - interval '3 days', 1
 FROM generate_series(%(first)s::integer, %(last)s) AS n
 """
 _CLOCKS: Final = f"""

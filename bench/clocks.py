@@ -74,7 +74,7 @@ def _due(rig: Rig, count: int, run: int, figures: Figures, say: Say) -> None:
         f"UPDATE tasuki.clock SET due_at = '{at}', next_at = '{at}', warned_at = started_at"
         f" WHERE lead_id BETWEEN {first} AND {first + count - 1} AND next_at IS NOT NULL"
     )
-    before = rig.spent()
+    before, restarts = rig.spent(), rig.restarts
     seconds = wait_until(lambda: rig.number(_OPEN_AND_DUE.format(at=at)) == 0, 900, every_s=0.1)
     spent = rig.spent() - before
     placed = seconds + wait_until(
@@ -95,5 +95,6 @@ def _due(rig: Rig, count: int, run: int, figures: Figures, say: Say) -> None:
     figures.add("clocks.due_handled", seconds, "s", due_clocks=count)
     figures.add("clocks.due_cpu", spent.total / count * 1e6, "us CPU/clock", due_clocks=count)
     figures.add("clocks.due_back_in_line", placed, "s", due_clocks=count)
+    figures.add("clocks.worker_restarts", rig.restarts - restarts, "restarts", due_clocks=count)
     figures.add("clocks.handled_twice", again + max(0.0, breached - count) + max(0.0, told - count), "clocks")
     say(f"{count:,} due: handled in {said(seconds)} s, all looked at by the hand-over in {said(placed)} s")

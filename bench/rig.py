@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -42,6 +43,8 @@ class Rig:
         self._exit = ExitStack()
         self._worker_pid: int | None = None
         self._next_lead = 10_000_000
+        #: How often a worker ended by itself, and was started again.
+        self.restarts = 0
 
     def __enter__(self) -> Self:
         sweep_away()
@@ -78,17 +81,32 @@ class Rig:
         supervisor = Supervisor("bench")
         with _output_to(self.folder / "worker.log"):
             supervisor.start()
+        ended = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(supervisor, ended), daemon=True)
         try:
             assert supervisor.pid is not None
             self._worker_pid = supervisor.pid
+            keeper.start()
             if warm:
                 self.run_through(fresh(WARM_UP, self.new_leads(WARM_UP)))
                 self.empty()
             yield supervisor.pid
         finally:
+            ended.set()
+            if keeper.is_alive():
+                keeper.join()
             self._worker_pid = None
             with _output_to(self.folder / "worker.log"):
                 supervisor.stop()
+
+    def _keep(self, supervisor: Supervisor, ended: threading.Event) -> None:
+        """Start a worker that ended by itself again, as `tasuki worker` does, and count how often."""
+        while not ended.wait(0.2):
+            before = supervisor.pid
+            supervisor.watch()
+            if supervisor.pid != before:
+                self.restarts += 1
+                self._worker_pid = supervisor.pid
 
     @contextmanager
     def task_worker(self, processes: int) -> Iterator[int]:

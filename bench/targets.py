@@ -32,6 +32,7 @@ TARGETS: Final[dict[str, Target]] = {
     "judgement.fold_and_judge": Target("max", 40),
     "clocks.none_due": Target("max", 1),
     "clocks.due_handled": Target("max", 30),
+    "clocks.worker_restarts": Target("max", 0),
     "clocks.handled_twice": Target("max", 0),
     "rescore.all": Target("max", 30),
     "memory.largest_process": Target("max", 200),

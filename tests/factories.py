@@ -21,6 +21,33 @@ from worker.rulebook_files import EXAMPLE, holidays_for, read_texts
 NOW: Final = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 NOW_MS: Final = int(NOW.timestamp() * 1000)
 WORKDAYS: Final = ("mon", "tue", "wed", "thu", "fri")
+#: Leads by who they are, as a salesperson would call them: what each said of themselves.
+WHO: Final[dict[str, dict[str, Any]]] = {
+    "情シス部長800人": {"title": "情報システム部長", "employees": 800},
+    "情シス課長100人": {"title": "情報システム課 課長", "employees": 100},
+    "情シス担当40人": {"title": "情報システム担当", "employees": 40},
+    "経理課長80人": {"title": "経理課長", "employees": "51-100名"},
+    "総務担当30人": {"title": "総務 担当", "employees": 30},
+    "総務課長60人": {"title": "総務課長", "employees": 60},
+    "人事部長2000人": {"title": "人事部 部長", "employees": 2000},
+    "営業部長5000人": {"title": "営業部長", "employees": 5000},
+    "営業部長30人": {"title": "営業部長", "employees": 30},
+    "CIO in Tokyo": {"title": "Chief Information Officer (CIO)", "employees": 1200, "region": "Tokyo"},
+    "IT manager SG": {"email": "it@merlion.example.com", "title": "IT Manager", "employees": 250, "country": "SG"},
+    "Finance manager US": {"email": "fin@hudson.example.com", "title": "Finance Manager", "employees": 90, "country": "US"},
+    "Sales manager DE": {"email": "vk@spree.example.com", "title": "Sales Manager", "employees": 90, "country": "DE"},
+    "only an address": {"email": "someone@example.com"},
+    "free mail, 課長": {"email": "taro@gmail.com", "title": "総務課長"},
+    "only a phone": {"email": None, "phone": "+81 3-0000-1234", "title": "情報システム部長", "employees": 800},
+    "no address": {"email": None, "title": "情報システム部長", "employees": 800},
+    "competitor CIO": {"email": "cio@rival.example", "title": "情報システム部長", "employees": 5000},
+    "学生": {"title": "東都大学 学生"},
+    "student": {"email": "kim@uni.example.com", "title": "Graduate Student", "country": "GB"},
+    "our own": {"email": "taro@kumiki.example", "title": "情報システム部長", "employees": 800},
+    "部長, mail no": {"title": "情報システム部長", "employees": 800, "consent": {"email": False}},
+    "部長, mail no, phone": {"title": "情報システム部長", "employees": 800, "phone": "03-0000-1234", "consent": {"email": False}},
+    "部長, all no": {"title": "情報システム部長", "employees": 800, "phone": "03-0000-1234", "consent": {"all": False}},
+}  # fmt: skip
 _ENVELOPE: Final = ("id", "source", "type", "time", "subject")
 
 
@@ -94,13 +121,17 @@ def a_rep(rep: str, **overrides: Any) -> dict[str, Any]:
     } | overrides  # fmt: skip
 
 
-def a_calendar(calendar: str = "office", zone: str = "Asia/Tokyo", hours: str = "09:00-18:00") -> dict[str, Any]:
+def a_calendar(
+    calendar: str = "office", zone: str = "Asia/Tokyo", hours: str = "09:00-18:00"
+) -> dict[str, Any]:
     """Return a calendar of the rule file: the same hours on five days, no holidays."""
     return {"id": calendar, "zone": zone, "hours": {day: [hours] for day in WORKDAYS}}
 
 
 def a_team(
-    weights: Mapping[str, int] | None = None, calendars: Sequence[dict[str, Any]] = (), **reps: Mapping[str, Any]
+    weights: Mapping[str, int] | None = None,
+    calendars: Sequence[dict[str, Any]] = (),
+    **reps: Mapping[str, Any],
 ) -> Team:
     """Return one pool, `desk`: ann, ben and cho with equal weights, and boss, their manager.
 
@@ -108,7 +139,10 @@ def a_team(
     """
     members = {"ann": 1, "ben": 1, "cho": 1} if weights is None else weights
     names = {**dict.fromkeys(members), "boss": None, **dict.fromkeys(reps)}
-    specs = [a_rep(name, **{"role": "manager"} if name == "boss" else {}) | dict(reps.get(name, {})) for name in names]
+    specs = [
+        a_rep(name, **{"role": "manager"} if name == "boss" else {}) | dict(reps.get(name, {}))
+        for name in names
+    ]
     pool = {
         "id": "desk", "name": {"ja": "窓口", "en": "Desk"}, "manager": "boss",
         "members": [{"rep": rep, "weight": weight} for rep, weight in members.items()],

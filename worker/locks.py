@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import redis
 
@@ -66,7 +66,7 @@ def only_one(name: str, for_s: int) -> Iterator[Hold]:
 
 def is_held(name: str) -> bool:
     """Tell whether a living process of this worker holds the lock; drop that of a dead one."""
-    token = queue.client().get(lock_key(name))
+    token: Any = queue.client().get(lock_key(name))
     if token is None:
         return False
     try:

@@ -44,7 +44,16 @@ def test_one_company_has_one_name(names: tuple[str, ...]) -> None:
     assert len({normal_name(name) for name in names}) == 1
 
 
-@pytest.mark.parametrize("one, other", [("青葉製作所", "若葉製作所"), ("ABC", "ABCD"), ("Cobalt Inc", "Balt Inc"), ("日本AG研究所", "日本研究所"), ("AB株式会社", "AG株式会社")])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("青葉製作所", "若葉製作所"),
+        ("ABC", "ABCD"),
+        ("Cobalt Inc", "Balt Inc"),
+        ("日本AG研究所", "日本研究所"),
+        ("AB株式会社", "AG株式会社"),
+    ],
+)
 def test_two_companies_have_two_names(one: str, other: str) -> None:
     """What only contains a legal form's letters keeps them."""
     assert normal_name(one) != normal_name(other)
@@ -64,7 +73,9 @@ def test_a_name_is_never_nothing(name: str) -> None:
         (None, None, "あ" * 500, "name:" + "あ" * 200),
     ],
 )  # fmt: skip
-def test_the_surest_key_counts(number: str | None, domain: str | None, name: str | None, key: str | None) -> None:
+def test_the_surest_key_counts(
+    number: str | None, domain: str | None, name: str | None, key: str | None
+) -> None:
     """法人番号 first, then the domain, then the name; nothing when there is nothing."""
     assert account_key(number, domain, name) == key
 

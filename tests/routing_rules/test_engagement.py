@@ -91,7 +91,9 @@ def test_waiting_never_raises_the_score(file: ScoringFile, ledger: Ledger, days:
 
 @pytest.mark.parametrize("least", [-60, 0])
 @given(st.data(), _LEDGERS, st.floats(0.5, 60))
-def test_the_day_of_falling_below_is_exact(least: float, data: st.DataObject, ledger: Ledger, line: float) -> None:
+def test_the_day_of_falling_below_is_exact(
+    least: float, data: st.DataObject, ledger: Ledger, line: float
+) -> None:
     """It is the first day below the line, on no day before is the score below it; negative points or not."""
     rules = compile_scoring(data.draw(_files(least)))
     day = falls_below(ledger, rules, TODAY, line)
@@ -123,14 +125,24 @@ def test_what_a_kind_earns(rule: Any, days_ago: list[int], earned: float) -> Non
 
 
 @pytest.mark.parametrize(
-    "bad, total", [({"points": -5}, 20), ({"points": -5, "max_points": 2}, 23), ({"points": -30}, 0), ({"points": -30, "max_points": 30}, 0)]
+    "bad, total",
+    [
+        ({"points": -5}, 20),
+        ({"points": -5, "max_points": 2}, 23),
+        ({"points": -30}, 0),
+        ({"points": -30, "max_points": 30}, 0),
+    ],
 )
 def test_turning_away_takes_points_off(bad: dict[str, Any], total: float) -> None:
     """Negative points are taken off, capped like others, and never below nothing."""
-    assert engagement({"good": {TODAY: 1}, "bad": {TODAY: 1}}, scoring(10, good=25, bad=bad), TODAY)[0] == total
+    assert (
+        engagement({"good": {TODAY: 1}, "bad": {TODAY: 1}}, scoring(10, good=25, bad=bad), TODAY)[0] == total
+    )
 
 
-@pytest.mark.parametrize("line, days", [(80.01, None), (80, 1), (40, 11), (39.9, 11), (41, 10), (20, 21), (0, None)])
+@pytest.mark.parametrize(
+    "line, days", [(80.01, None), (80, 1), (40, 11), (39.9, 11), (41, 10), (20, 21), (0, None)]
+)
 def test_falling_below_is_told_to_the_day(line: float, days: int | None) -> None:
     """80 points that halve in 10 days are still 40 on the 10th day, and below 40 on the 11th."""
     day = falls_below({"view": {TODAY: 1}}, scoring(10, view=80), TODAY, line)

@@ -18,8 +18,12 @@ from tests.factories import NOW_MS, a_compiled_book, a_state
 
 BOOK = a_compiled_book()
 LANGS: tuple[Lang, Lang] = ("ja", "en")
-HEAD = {"title": "情報システム部長", "employees": 800}
-READY = {"pricing_view": [1, 2, 2], "webinar_attended": [5], "whitepaper_download": [6]}
+HEAD: dict[str, Any] = {"title": "情報システム部長", "employees": 800}
+READY: dict[str, list[float]] = {
+    "pricing_view": [1, 2, 2],
+    "webinar_attended": [5],
+    "whitepaper_download": [6],
+}
 
 
 def one(field: str, operator: str, want: Any, have: Any = None) -> Missing:
@@ -88,7 +92,13 @@ def test_every_verdict_has_words(did: Any, said: Any, standing: Any, ja: list[st
         assert "None" not in words
 
 
-@pytest.mark.parametrize("lang, disqualifier, rule, stage", [("ja", "競合企業", "理解が進み、ターゲットに合う", "比較・検討"), ("en", "Competitor", "Understands and fits", "Evaluation")])
+@pytest.mark.parametrize(
+    "lang, disqualifier, rule, stage",
+    [
+        ("ja", "競合企業", "理解が進み、ターゲットに合う", "比較・検討"),
+        ("en", "Competitor", "Understands and fits", "Evaluation"),
+    ],
+)
 def test_names_are_said_as_ops_wrote_them(lang: Lang, disqualifier: str, rule: str, stage: str) -> None:
     """Disqualifiers, rules and stages have names in the rulebook, and people read those, not the ids."""
     out = judge(a_state({}, email="a@rival.example", **HEAD), Standing(), BOOK, NOW_MS)
@@ -98,16 +108,29 @@ def test_names_are_said_as_ops_wrote_them(lang: Lang, disqualifier: str, rule: s
     assert stage in sentence(ready, BOOK, lang)
 
 
-@pytest.mark.parametrize("stage, ja, en", [("inquiry", "問い合わせ", "inquiry"), ("mql", "営業引き渡し可能 (MQL)", "sales-ready (MQL)"), ("lost", "失注", "lost"), ("new_one", "new_one", "new_one")])
+@pytest.mark.parametrize(
+    "stage, ja, en",
+    [
+        ("inquiry", "問い合わせ", "inquiry"),
+        ("mql", "営業引き渡し可能 (MQL)", "sales-ready (MQL)"),
+        ("lost", "失注", "lost"),
+        ("new_one", "new_one", "new_one"),
+    ],
+)
 def test_stages_have_names(stage: str, ja: str, en: str) -> None:
     """A stage is told by its name; one that has none by itself."""
     assert (stage_name(stage, "ja"), stage_name(stage, "en")) == (ja, en)
 
 
-@pytest.mark.parametrize("lang, activity, track", [("ja", "デモ依頼", "基礎講座"), ("en", "Demo request", "Basics")])
+@pytest.mark.parametrize(
+    "lang, activity, track", [("ja", "デモ依頼", "基礎講座"), ("en", "Demo request", "Basics")]
+)
 def test_activities_and_tracks_have_names(lang: Lang, activity: str, track: str) -> None:
     """As ops named them; what has no name is told by its id, and no track as a dash."""
-    assert (activity_name("demo_request", BOOK, lang), activity_name("own_kind", BOOK, lang)) == (activity, "own_kind")
+    assert (activity_name("demo_request", BOOK, lang), activity_name("own_kind", BOOK, lang)) == (
+        activity,
+        "own_kind",
+    )
     assert [track_name(one_, BOOK, lang) for one_ in ("basics", "gone", None)] == [track, "gone", "-"]
 
 

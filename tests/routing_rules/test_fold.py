@@ -70,7 +70,9 @@ def test_merging_is_folding_all_events_into_one(some: list[Event], others: list[
 
 
 @given(events(), events(), events())
-def test_merging_knows_no_order_and_no_brackets(one: list[Event], two: list[Event], three: list[Event]) -> None:
+def test_merging_knows_no_order_and_no_brackets(
+    one: list[Event], two: list[Event], three: list[Event]
+) -> None:
     """Whichever is merged into whichever, and in which order, the lead is the same."""
     a, b, c = folded(one), folded(two), folded(three)
     assert merge(a, b) == merge(b, a)
@@ -116,7 +118,7 @@ def test_no_time_is_later_than_its_receipt(stream: list[Event], hours: int) -> N
     assert max(times) <= received_ms
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2026, 11, 24)))  # noqa: DTZ001 - made aware below
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2026, 11, 24)))
 def test_times_are_kept_to_the_millisecond(naive: datetime) -> None:
     """The time under which an event counts is its own, cut to milliseconds, whatever the float says."""
     at = naive.replace(tzinfo=UTC)
@@ -130,7 +132,13 @@ def test_the_millisecond_that_a_float_loses() -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("field", sorted(set(PROFILE_FIELDS) - {"email", "employees", "corporate_number", "country", "account_owner", "language"}))
+@pytest.mark.parametrize(
+    "field",
+    sorted(
+        set(PROFILE_FIELDS)
+        - {"email", "employees", "corporate_number", "country", "account_owner", "language"}
+    ),
+)
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_the_newest_word_wins(field: str, newest_first: bool) -> None:
     """Of two words on a field the later one counts, whichever arrives first."""
@@ -164,7 +172,9 @@ def test_words_of_the_same_instant_are_settled_by_value(values: tuple[str, str])
 )  # fmt: skip
 def test_an_older_opt_in_does_not_undo_an_opt_out(said: list[tuple[int, Any]], is_denied: bool) -> None:
     """The newest word on permission counts; at the same instant a withdrawal does; null says nothing."""
-    state = folded([an_event(type="lead.consent", time=NOW + hours * HOUR, consent=word) for hours, word in said])
+    state = folded(
+        [an_event(type="lead.consent", time=NOW + hours * HOUR, consent=word) for hours, word in said]
+    )
     assert state.denied("email") is is_denied
 
 
@@ -182,19 +192,36 @@ def test_an_older_opt_in_does_not_undo_an_opt_out(said: list[tuple[int, Any]], i
 )  # fmt: skip
 def test_a_deal_is_its_newest_word(words: list[tuple[str, int]], status: str) -> None:
     """A deal reopened is open again; at the same instant the later step counts."""
-    stream = [an_event(type=f"outcome.{what}", time=NOW + hours * HOUR, opportunity="006") for what, hours in words]
+    stream = [
+        an_event(type=f"outcome.{what}", time=NOW + hours * HOUR, opportunity="006") for what, hours in words
+    ]
     assert folded(stream).deals["006"].status == status
     assert folded(stream[::-1]) == folded(stream)
 
 
-@pytest.mark.parametrize("one, other", [({}, {"amount": 0.0}), ({"amount": 1.0}, {"amount": 2.0}), ({}, {"reason": "price"}), ({"currency": "JPY"}, {})])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({}, {"amount": 0.0}),
+        ({"amount": 1.0}, {"amount": 2.0}),
+        ({}, {"reason": "price"}),
+        ({"currency": "JPY"}, {}),
+    ],
+)
 def test_deals_of_the_same_instant_are_settled_by_value(one: dict[str, Any], other: dict[str, Any]) -> None:
     """No amount and an amount of nothing are two words: which counts does not hang on who came first."""
     both = [an_event(type="outcome.won", opportunity="006", **said) for said in (one, other)]
     assert folded(both) == folded(both[::-1])
 
 
-@pytest.mark.parametrize("subject, email, known", [("A@Example.com", None, "a@example.com"), ("lead-1", None, None), ("a@example.com", "b@example.com", "b@example.com")])
+@pytest.mark.parametrize(
+    "subject, email, known",
+    [
+        ("A@Example.com", None, "a@example.com"),
+        ("lead-1", None, None),
+        ("a@example.com", "b@example.com", "b@example.com"),
+    ],
+)
 def test_an_address_as_subject_is_an_address(subject: str, email: str | None, known: str | None) -> None:
     """Who is named by an address can be written to; an address in the data says more."""
     said = {} if email is None else {"email": email}

@@ -40,14 +40,23 @@ def test_only_permitted_channels_are_left(said: dict[str, Any], channels: tuple[
         ("lost", None, "ann", False, "nobody_holds_it"), ("disqualified", "ann", "ann", False, "disqualified"),
     ],
 )  # fmt: skip
-def test_the_answer_has_a_reason(stage: str, holder: str | None, rep: str | None, may: bool, reason: str) -> None:
+def test_the_answer_has_a_reason(
+    stage: str, holder: str | None, rep: str | None, may: bool, reason: str
+) -> None:
     """Only the rep who holds it may contact a lead, and everybody is told why not."""
     answer = gate(a_state(), stage, holder, rep)
     assert (answer.may_contact, answer.reason) == (may, reason)
 
 
-@given(st.sampled_from(STAGES), st.sampled_from([None, "ann"]), st.sampled_from([None, "ann", "ben"]), st.booleans())
-def test_the_gate_says_no_to_whom_marketing_holds(stage: str, holder: str | None, rep: str | None, withdrawn: bool) -> None:
+@given(
+    st.sampled_from(STAGES),
+    st.sampled_from([None, "ann"]),
+    st.sampled_from([None, "ann", "ben"]),
+    st.booleans(),
+)
+def test_the_gate_says_no_to_whom_marketing_holds(
+    stage: str, holder: str | None, rep: str | None, withdrawn: bool
+) -> None:
     """In nurture, disqualified, without permission or without a holder: no, whoever asks, and no channel is told."""
     answer = gate(a_state(consent={"all": not withdrawn}), stage, holder, rep)
     if withdrawn or holder is None or stage in ("inquiry", "nurture", "disqualified"):

@@ -14,36 +14,9 @@ from routing_rules.fold import fold
 from routing_rules.judge import best_fit, fit_grade, judge
 from schemas.decision import Judgement
 from schemas.lead import WITH_SALES, LeadState, Standing
-from tests.factories import NOW, NOW_MS, a_compiled_book, a_standing, a_state, an_event
+from tests.factories import NOW, NOW_MS, WHO, a_compiled_book, a_standing, a_state, an_event
 
 BOOK = a_compiled_book()
-WHO: dict[str, dict[str, Any]] = {
-    "情シス部長800人": {"title": "情報システム部長", "employees": 800},
-    "情シス課長100人": {"title": "情報システム課 課長", "employees": 100},
-    "情シス担当40人": {"title": "情報システム担当", "employees": 40},
-    "経理課長80人": {"title": "経理課長", "employees": "51-100名"},
-    "総務担当30人": {"title": "総務 担当", "employees": 30},
-    "総務課長60人": {"title": "総務課長", "employees": 60},
-    "人事部長2000人": {"title": "人事部 部長", "employees": 2000},
-    "営業部長5000人": {"title": "営業部長", "employees": 5000},
-    "営業部長30人": {"title": "営業部長", "employees": 30},
-    "CIO in Tokyo": {"title": "Chief Information Officer (CIO)", "employees": 1200, "region": "Tokyo"},
-    "IT manager SG": {"email": "it@merlion.example.com", "title": "IT Manager", "employees": 250, "country": "SG"},
-    "Finance manager US": {"email": "fin@hudson.example.com", "title": "Finance Manager", "employees": 90, "country": "US"},
-    "Sales manager DE": {"email": "vk@spree.example.com", "title": "Sales Manager", "employees": 90, "country": "DE"},
-    "only an address": {"email": "someone@example.com"},
-    "free mail, 課長": {"email": "taro@gmail.com", "title": "総務課長"},
-    "only a phone": {"email": None, "phone": "+81 3-0000-1234", "title": "情報システム部長", "employees": 800},
-    "no address": {"email": None, "title": "情報システム部長", "employees": 800},
-    "competitor CIO": {"email": "cio@rival.example", "title": "情報システム部長", "employees": 5000},
-    "学生": {"title": "東都大学 学生"},
-    "student": {"email": "kim@uni.example.com", "title": "Graduate Student", "country": "GB"},
-    "our own": {"email": "taro@kumiki.example", "title": "情報システム部長", "employees": 800},
-    "部長, mail no": {"title": "情報システム部長", "employees": 800, "consent": {"email": False}},
-    "部長, mail no, phone": {"title": "情報システム部長", "employees": 800, "phone": "03-0000-1234", "consent": {"email": False}},
-    "部長, all no": {"title": "情報システム部長", "employees": 800, "phone": "03-0000-1234", "consent": {"all": False}},
-}  # fmt: skip
-
 # who | did what how many days ago | grade | stage | verdict | by this rule, or held on this track
 TABLE = """
 情シス部長800人 |  | A | awareness | nurture | basics
@@ -126,7 +99,12 @@ def recycled(days_ago: float, cool_down_days: float = 60, **more: Any) -> Standi
     """Return the standing of a lead that a rep handed back."""
     at_ms = NOW_MS - int(days_ago * DAY_MS)
     until = at_ms + int(cool_down_days * DAY_MS)
-    given = {"lifecycle_stage": "nurture", "track": "win_back", "recycle_count": 1, "rule": "declined.not_now"}
+    given = {
+        "lifecycle_stage": "nurture",
+        "track": "win_back",
+        "recycle_count": 1,
+        "rule": "declined.not_now",
+    }
     return Standing(**{**given, "recycled_at_ms": at_ms, "cool_down_until_ms": until, **more})
 
 
@@ -147,10 +125,15 @@ READY = "pricing_view 1 2 2; webinar_attended 5; whitepaper_download 6"
         (READY, a_standing(lifecycle_stage="nurture", recycle_count=3), "ready", []),
     ],
 )  # fmt: skip
-def test_a_cool_down_is_kept_unless_the_lead_asks_anew(what: str, standing: Standing, verdict: str, missing: list[str]) -> None:
+def test_a_cool_down_is_kept_unless_the_lead_asks_anew(
+    what: str, standing: Standing, verdict: str, missing: list[str]
+) -> None:
     """Sales does not see it again before the time is over, but for a wish to talk that came afterwards."""
     came = judged("情シス部長800人", what, standing)
-    assert (came.verdict, [one.field for one in came.reasons.missing][: len(missing) or 9]) == (verdict, missing)
+    assert (came.verdict, [one.field for one in came.reasons.missing][: len(missing) or 9]) == (
+        verdict,
+        missing,
+    )
 
 
 @pytest.mark.parametrize("days, track", [(10, "basics"), (61, "win_back")])
@@ -170,11 +153,17 @@ def test_what_is_there_is_not_called_missing() -> None:
     "who, verdict, lifecycle_stage",
     [("情シス部長800人", "unchanged", None), ("部長, all no", "recycle", "nurture"), ("部長, mail no", "recycle", "nurture"), ("部長, mail no, phone", "unchanged", None), ("competitor CIO", "disqualify", "disqualified")],
 )  # fmt: skip
-def test_with_sales_it_stays_until_permission_goes(stage: Any, who: str, verdict: str, lifecycle_stage: str | None) -> None:
+def test_with_sales_it_stays_until_permission_goes(
+    stage: Any, who: str, verdict: str, lifecycle_stage: str | None
+) -> None:
     """Falling interest takes no lead from a rep; withdrawn permission does, when no channel is left."""
     came = judged(who, "", a_standing(lifecycle_stage=stage, rule="hand raise"))
     rule = {"recycle": "consent_withdrawn", "unchanged": "hand raise", "disqualify": "competitor"}[verdict]
-    assert (came.verdict, came.lifecycle_stage, came.reasons.rule) == (verdict, lifecycle_stage or stage, rule)
+    assert (came.verdict, came.lifecycle_stage, came.reasons.rule) == (
+        verdict,
+        lifecycle_stage or stage,
+        rule,
+    )
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -191,9 +180,11 @@ def test_the_crm_has_the_last_word(words: list[tuple[str, str, int]], stage: str
     """Opened, won and lost make the stage in whatever order they arrive, on whatever stage they meet."""
     state = a_state()
     for what, deal, days in reversed(words) if reverse else words:
-        fold(state, an_event(type=f"outcome.{what}", opportunity=deal, time=NOW - timedelta(days=days)), NOW_MS)
+        fold(
+            state, an_event(type=f"outcome.{what}", opportunity=deal, time=NOW - timedelta(days=days)), NOW_MS
+        )
     for before in ("inquiry", "nurture", "mql", "sal", "sql", "won", "lost"):
-        came = judge(state, Standing(lifecycle_stage=before), BOOK, NOW_MS)  # type: ignore[arg-type]
+        came = judge(state, Standing(lifecycle_stage=before), BOOK, NOW_MS)
         assert (came.verdict, came.lifecycle_stage) == ("unchanged", stage)
 
 
@@ -224,7 +215,9 @@ def test_what_a_rep_ruled_out_stays_out(who: str, rule: str, verdict: str) -> No
         ("free mail, 課長", "demo_request 0", None, "inside_sales", "least_loaded", "hot"),
     ],
 )  # fmt: skip
-def test_a_ready_lead_has_a_way_to_go(who: str, what: str, owner: str | None, pool: str, strategy: str, sla: str) -> None:
+def test_a_ready_lead_has_a_way_to_go(
+    who: str, what: str, owner: str | None, pool: str, strategy: str, sla: str
+) -> None:
     """Every ready lead names pool, strategy and promise; an owner who left swallows none."""
     route = judge(a_state(did(what), **WHO[who]), a_standing(), BOOK, NOW_MS, owner).reasons.route
     assert route is not None
@@ -268,7 +261,9 @@ def test_a_verdict_says_what_comes_next(done: dict[str, list[float]], who: str, 
     came = judge(state, standing, BOOK, NOW_MS)
     assert (came.reasons.route is not None) is (came.verdict == "ready")
     if came.verdict == "ready":
-        assert any(state.fact(channel) is not None and not state.denied(channel) for channel in ("email", "phone"))
+        assert any(
+            state.fact(channel) is not None and not state.denied(channel) for channel in ("email", "phone")
+        )
     if came.verdict in ("nurture", "recycle"):
         assert came.track in {track.id for track in BOOK.tracks}
         assert came.review_at_ms is not None
@@ -276,15 +271,20 @@ def test_a_verdict_says_what_comes_next(done: dict[str, list[float]], who: str, 
         assert came.reasons.missing
 
 
-_FACTS = {"title": "情報システム部長", "employees": 5000, "country": "JP", "email": "a@aoba.example.co.jp"}
+_FACTS: dict[str, Any] = {
+    "title": "情報システム部長",
+    "employees": 5000,
+    "country": "JP",
+    "email": "a@aoba.example.co.jp",
+}
 
 
 @given(st.permutations(sorted(_FACTS)), st.integers(0, 3))
 def test_fit_never_falls_when_a_matching_fact_becomes_known(order: list[str], known: int) -> None:
     """An unknown fact earns nothing, so learning one that matches can only help."""
-    said = {name: _FACTS[name] for name in order[:known]}
+    said: dict[str, Any] = {"email": None} | {name: _FACTS[name] for name in order[:known]}
     more = {**said, order[known]: _FACTS[order[known]]}
-    fits = [best_fit(gather(a_state(**{"email": None, **words}), Standing(), NOW_MS), BOOK)[1] for words in (said, more)]
+    fits = [best_fit(gather(a_state(**words), Standing(), NOW_MS), BOOK)[1] for words in (said, more)]
     assert fits[0] <= fits[1]
 
 

@@ -25,7 +25,13 @@ LONG_AWAY = {"absences": [{"starts": "2026-11-20T00:00:00+09:00", "ends": "2026-
 LONDON = {"calendar": "london"}
 
 
-def put(team: Team | None = None, now: datetime = NOW, state: PoolState | None = None, limit: int = 2, **waiting: Any) -> Placement:
+def put(
+    team: Team | None = None,
+    now: datetime = NOW,
+    state: PoolState | None = None,
+    limit: int = 2,
+    **waiting: Any,
+) -> Placement:
     return place(a_waiting(**waiting), team or a_team(), a_policy(hops=limit), state or a_pool_state(), now)
 
 
@@ -43,12 +49,16 @@ def full(*reps: str, open_: int = 5, today: int = 0) -> PoolState:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("strategy", ["round_robin", "least_loaded", "owner"])
-def test_who_cannot_take_it_is_passed_over_and_told_why(why: str, team: dict[str, Any], state: Any, had: Any, strategy: str) -> None:
+def test_who_cannot_take_it_is_passed_over_and_told_why(
+    why: str, team: dict[str, Any], state: Any, had: Any, strategy: str
+) -> None:
     """Away, closed, inactive, without turns, full, or had it before: never picked, whatever the strategy."""
     desk = a_team(calendars=[a_calendar("london", "Europe/London")], **team)
     loads = full(state[0], open_=state[1], today=state[2]) if state else a_pool_state()
     for lead in range(12):
-        placed = put(desk, state=PoolState(dict(loads.loads)), lead_id=lead, strategy=strategy, had=frozenset(had))
+        placed = put(
+            desk, state=PoolState(dict(loads.loads)), lead_id=lead, strategy=strategy, had=frozenset(had)
+        )
         assert isinstance(placed, Offer)
         assert placed.rep in ("ben", "cho")
         assert placed.skipped == {"ann": why}
@@ -68,7 +78,9 @@ def test_when_all_are_full_it_waits(load: dict[str, int]) -> None:
     """Somebody is at work without room: looked at again soon, not parked, and nobody is overfilled."""
     state = full("ann", "ben", "cho", **load)
     placed = put(state=state)
-    assert placed == Wait(NOW + RECHECK, dict.fromkeys(("ann", "ben", "cho"), "full" if load["open_"] else "day_full"))
+    assert placed == Wait(
+        NOW + RECHECK, dict.fromkeys(("ann", "ben", "cho"), "full" if load["open_"] else "day_full")
+    )
     assert state.loads == full("ann", "ben", "cho", **load).loads
 
 
@@ -116,7 +128,9 @@ def test_parked_until_the_first_who_opens() -> None:
         ({"capacity": {"open": 0}}, NOW, (), "pool"),
     ],
 )  # fmt: skip
-def test_the_owner_is_waited_for_a_weekend_at_most(owner: dict[str, Any], now: datetime, state: tuple[str, ...], got: str) -> None:
+def test_the_owner_is_waited_for_a_weekend_at_most(
+    owner: dict[str, Any], now: datetime, state: tuple[str, ...], got: str
+) -> None:
     """The account's owner first; away for up to 72 hours: wait; longer, full or gone: the pool takes it."""
     placed = put(a_team(ann=owner), now, full(*state), strategy="owner", owner="ann")
     if got == "waits":
@@ -124,7 +138,9 @@ def test_the_owner_is_waited_for_a_weekend_at_most(owner: dict[str, Any], now: d
         assert now < placed.look_again_at <= now + OWNER_WAIT
     else:
         assert isinstance(placed, Offer)
-        assert (placed.rep == "ann", placed.strategy) == ((True, "owner") if got == "ann" else (False, "least_loaded"))
+        assert (placed.rep == "ann", placed.strategy) == (
+            (True, "owner") if got == "ann" else (False, "least_loaded")
+        )
 
 
 @pytest.mark.parametrize("more", [{"had": frozenset({"ann"})}, {"owner": None}])
@@ -145,13 +161,22 @@ def test_without_an_owner_to_have_it_the_pool_does(more: dict[str, Any]) -> None
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("strategy", ["round_robin", "least_loaded", "owner"])
-def test_when_nobody_is_left_the_manager_gets_it(team: dict[str, Any], waiting: dict[str, Any], strategy: str) -> None:
+def test_when_nobody_is_left_the_manager_gets_it(
+    team: dict[str, Any], waiting: dict[str, Any], strategy: str
+) -> None:
     """After so many hops, or when all who could have it had it, it is the manager's: never parked for ever."""
-    placed = put(a_team(**team), strategy=strategy, owner="ann", **{**waiting, "had": frozenset(waiting.get("had", ()))})
+    placed = put(
+        a_team(**team),
+        strategy=strategy,
+        owner="ann",
+        **{**waiting, "had": frozenset(waiting.get("had", ()))},
+    )
     assert placed == Offer("boss", "escalation", {})
 
 
-@pytest.mark.parametrize("hops, limit, is_escalated", [(0, 0, True), (0, 1, False), (1, 1, True), (19, 20, False)])
+@pytest.mark.parametrize(
+    "hops, limit, is_escalated", [(0, 0, True), (0, 1, False), (1, 1, True), (19, 20, False)]
+)
 def test_the_policy_says_after_how_many_hops(hops: int, limit: int, is_escalated: bool) -> None:
     """With a limit of none the manager gets it first; before the limit the pool does."""
     placed = put(limit=limit, hops=hops)
@@ -178,7 +203,12 @@ _REP = st.fixed_dictionaries(
     st.integers(0, 2), st.integers(0, 96), st.integers(0, 99),
 )  # fmt: skip
 def test_offers_go_to_who_can_and_only_to_them(
-    reps: dict[str, tuple[int, dict[str, Any]]], had: set[str], strategy: str, held: int, hours: int, lead: int
+    reps: dict[str, tuple[int, dict[str, Any]]],
+    had: set[str],
+    strategy: str,
+    held: int,
+    hours: int,
+    lead: int,
 ) -> None:
     """In any team at any hour: an offer goes to somebody who can take it, and if anybody can, it is made."""
     now = NOW + timedelta(hours=hours)

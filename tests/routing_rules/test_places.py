@@ -21,14 +21,19 @@ def test_prefectures_in_japanese(name: str) -> None:
     """With or without 都道府県, with a city behind, in a column of its own or not."""
     suffix = {"東京": "都", "京都": "府", "大阪": "府", "北海道": ""}.get(name, "県")
     code = PREFECTURES[name]
-    assert {region_code(text) for text in (name, name + suffix, f"{name}{suffix}港区1-2-3", f" {name}{suffix}　")} == {code}
+    assert {
+        region_code(text) for text in (name, name + suffix, f"{name}{suffix}港区1-2-3", f" {name}{suffix}　")
+    } == {code}
 
 
 @pytest.mark.parametrize("name", ROMAJI)
 def test_prefectures_in_english(name: str) -> None:
     """In any case, with prefecture, -ken or the country behind."""
     code = PREFECTURES[name]
-    assert {region_code(text) for text in (name, name.upper(), f"{name.title()} Prefecture", f"{name.title()}-ken", code.lower())} == {code}
+    assert {
+        region_code(text)
+        for text in (name, name.upper(), f"{name.title()} Prefecture", f"{name.title()}-ken", code.lower())
+    } == {code}
 
 
 @pytest.mark.parametrize(
@@ -55,12 +60,16 @@ def test_other_regions_stay_as_they_were_said(said: str, country: str | None, re
         ("acme.com", "+61 2 0000 0000", "AU"), ("acme.com", "+91 00", "IN"), ("jp", None, "JP"), ("", "", None),
     ],
 )  # fmt: skip
-def test_the_dialled_prefix_then_the_ending_tell_the_country(domain: str | None, phone: str | None, country: str | None) -> None:
+def test_the_dialled_prefix_then_the_ending_tell_the_country(
+    domain: str | None, phone: str | None, country: str | None
+) -> None:
     """A number with a country says more than a domain; +1 is shared, so there the domain says more."""
     assert country_of(domain, phone) == country
 
 
-@pytest.mark.parametrize("region, country", [("JP-13", "JP"), ("California", None), ("", None), ("US-CA", None)])
+@pytest.mark.parametrize(
+    "region, country", [("JP-13", "JP"), ("California", None), ("", None), ("US-CA", None)]
+)
 def test_a_prefecture_is_in_japan(region: str, country: str | None) -> None:
     """Who names a prefecture is in Japan; other regions do not tell."""
     assert country_of_region(region) == country

@@ -10,7 +10,14 @@ from schemas.rulebook.sla import SlaPolicy
 from tests.factories import NOW, a_compiled_book, a_policy, a_team, the_team
 
 POLICIES: dict[str, SlaPolicy] = a_compiled_book().policies
-ZONES = {"suzuki_haruka": "+09:00", "takahashi_ren": "+09:00", "yoshida_hina": "+09:00", "tan_wei_ling": "+08:00", "clarke_emily": "+00:00", "lopez_maria": "-05:00"}
+ZONES = {
+    "suzuki_haruka": "+09:00",
+    "takahashi_ren": "+09:00",
+    "yoshida_hina": "+09:00",
+    "tan_wei_ling": "+08:00",
+    "clarke_emily": "+00:00",
+    "lopez_maria": "-05:00",
+}
 
 
 @pytest.mark.parametrize(
@@ -35,14 +42,20 @@ ZONES = {"suzuki_haruka": "+09:00", "takahashi_ren": "+09:00", "yoshida_hina": "
         ("overseas", "accept", "clarke_emily", "2026-12-23 16:30", "2027-01-04 09:30", "2027-01-04 10:00"),  # Christmas
     ],
 )  # fmt: skip
-def test_business_time_is_the_reps_own(policy: str, kind: ClockKind, rep: str, offered: str, warn: str, due: str) -> None:
+def test_business_time_is_the_reps_own(
+    policy: str, kind: ClockKind, rep: str, offered: str, warn: str, due: str
+) -> None:
     """Evenings, lunch, holidays and leave do not count; the warning keeps to the same calendar."""
-    clock = start_clock(POLICIES[policy], kind, the_team().reps[rep], datetime.fromisoformat(offered + ZONES[rep]))
+    clock = start_clock(
+        POLICIES[policy], kind, the_team().reps[rep], datetime.fromisoformat(offered + ZONES[rep])
+    )
     wanted = tuple(datetime.fromisoformat(text + ZONES[rep]) for text in (warn, due))
     assert (clock.kind, clock.policy, clock.warn_at, clock.due_at) == (kind, policy, *wanted)
 
 
-@pytest.mark.parametrize("at", ["2026-11-20T17:50:00+09:00", "2026-11-28T03:00:00+09:00", "2026-12-31T23:30:00+09:00"])
+@pytest.mark.parametrize(
+    "at", ["2026-11-20T17:50:00+09:00", "2026-11-28T03:00:00+09:00", "2026-12-31T23:30:00+09:00"]
+)
 @pytest.mark.parametrize("kind, within_s", [("accept", 3600), ("contact", 4 * 3600)])
 def test_wall_time_is_everybodys(at: str, kind: ClockKind, within_s: int) -> None:
     """By the wall every hour counts: nights, weekends and New Year too."""
@@ -69,6 +82,8 @@ def test_warnings_come_before_the_end(policy: str, rep: str) -> None:
 @pytest.mark.parametrize("absence", [("2026-11-01", "2028-11-01"), ("2020-01-01", "2030-01-01")])
 def test_a_promise_ends_even_in_a_leave_of_years(absence: tuple[str, str]) -> None:
     """When no working time is left to count in, the wall's time counts: no clock is without an end."""
-    gone: dict[str, Any] = {"absences": [{"starts": f"{absence[0]}T00:00:00Z", "ends": f"{absence[1]}T00:00:00Z"}]}
+    gone: dict[str, Any] = {
+        "absences": [{"starts": f"{absence[0]}T00:00:00Z", "ends": f"{absence[1]}T00:00:00Z"}]
+    }
     clock = start_clock(a_policy(), "accept", a_team(ann=gone).reps["ann"], NOW)
     assert (clock.warn_at, clock.due_at) == (NOW + timedelta(minutes=40), NOW + timedelta(hours=1))

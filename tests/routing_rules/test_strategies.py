@@ -13,7 +13,9 @@ from routing_rules.strategies import least_loaded, round_robin
 from schemas.rulebook.team import Member
 
 Weights = dict[str, int]
-_WEIGHTS = st.lists(st.integers(1, 5), min_size=1, max_size=6).map(lambda all_: {f"rep_{n}": w for n, w in enumerate(all_)})
+_WEIGHTS = st.lists(st.integers(1, 5), min_size=1, max_size=6).map(
+    lambda all_: {f"rep_{n}": w for n, w in enumerate(all_)}
+)
 
 
 def members(weights: Weights, present: Iterable[str] | None = None) -> list[Member]:
@@ -38,7 +40,9 @@ def debts(weights: Weights, turns: Sequence[frozenset[str]]) -> dict[str, list[F
 
 def furthest(told: dict[str, list[Fraction]]) -> tuple[Fraction, Fraction]:
     """Return the greatest debt since the count began, and the greatest in any window."""
-    return max(abs(one) for all_ in told.values() for one in all_), max(max(all_) - min(all_) for all_ in told.values())
+    return max(abs(one) for all_ in told.values() for one in all_), max(
+        max(all_) - min(all_) for all_ in told.values()
+    )
 
 
 @given(_WEIGHTS, st.integers(1, 60))
@@ -53,7 +57,9 @@ def test_shares_follow_the_weights(weights: Weights, turns: int) -> None:
 def presences(draw: st.DrawFn) -> tuple[Weights, list[frozenset[str]]]:
     """Draw a pool and a few shifts that take turns at random."""
     weights = draw(_WEIGHTS)
-    shifts = draw(st.lists(st.frozensets(st.sampled_from(sorted(weights)), min_size=1), min_size=1, max_size=4))
+    shifts = draw(
+        st.lists(st.frozensets(st.sampled_from(sorted(weights)), min_size=1), min_size=1, max_size=4)
+    )
     runs = draw(st.lists(st.tuples(st.sampled_from(shifts), st.integers(1, 8)), max_size=12))
     return weights, [shift for shift, times in runs for _ in range(times)]
 
@@ -96,7 +102,16 @@ def test_a_returner_neither_floods_nor_starves(away: int) -> None:
     assert "ann" in picks[:4]
 
 
-@pytest.mark.parametrize("names", [("rep_1", "rep_2", "rep_3"), ("suzuki", "tanaka", "kimura"), ("a", "bb", "ccc"), ("x1", "x2", "x3", "x4", "x5"), ("first", "zlast")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("rep_1", "rep_2", "rep_3"),
+        ("suzuki", "tanaka", "kimura"),
+        ("a", "bb", "ccc"),
+        ("x1", "x2", "x3", "x4", "x5"),
+        ("first", "zlast"),
+    ],
+)
 @pytest.mark.parametrize("pick", [round_robin, least_loaded])
 def test_ties_favour_nobody(names: tuple[str, ...], pick: type) -> None:
     """On a day that begins even, the first lead goes to each of them equally often: no seniority, no alphabet."""
@@ -125,7 +140,9 @@ def test_the_same_lead_goes_the_same_way(weights: Weights, lead: int) -> None:
         ({"a": 1, "b": 1, "c": 1}, {"a": (5, 5), "b": (4, 4), "c": (6, 0)}, "b"),
     ],
 )  # fmt: skip
-def test_the_least_loaded_for_their_weight(weights: Weights, loads: dict[str, tuple[int, int]], picked: str) -> None:
+def test_the_least_loaded_for_their_weight(
+    weights: Weights, loads: dict[str, tuple[int, int]], picked: str
+) -> None:
     """Fewest open leads for the weight; then fewest today; who carries double may hold double."""
     state = PoolState(loads={rep: Load(*load) for rep, load in loads.items()})
     assert least_loaded(members(weights), state, 7) == picked
@@ -139,4 +156,6 @@ def test_least_loaded_fills_by_weight(weights: Weights, rounds: int) -> None:
         load = state.load(least_loaded(members(weights), state, lead))
         load.open += 1
         load.today += 1
-    assert {rep: state.load(rep).open for rep in weights} == {rep: rounds * weight for rep, weight in weights.items()}
+    assert {rep: state.load(rep).open for rep in weights} == {
+        rep: rounds * weight for rep, weight in weights.items()
+    }

@@ -124,18 +124,31 @@ def test_titles_are_read_as_people_read_them(row: str) -> None:
         ("", "", (None, None)),
     ],
 )  # fmt: skip
-def test_the_department_tells_the_function(title: str, department: str, wanted: tuple[str | None, str | None]) -> None:
+def test_the_department_tells_the_function(
+    title: str, department: str, wanted: tuple[str | None, str | None]
+) -> None:
     """Seniority is read in the title alone, function in both."""
     assert read(title, department) == wanted
 
 
-@pytest.mark.parametrize("written", ["情報システム部　部長", " 情報システム部 部長 ", "情報システム部/部長", "【情報システム部】部長", "情報システム部 部長（兼務）"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "情報システム部　部長",
+        " 情報システム部 部長 ",
+        "情報システム部/部長",
+        "【情報システム部】部長",
+        "情報システム部 部長（兼務）",
+    ],
+)
 def test_spacing_and_brackets_are_of_no_account(written: str) -> None:
     """Full-width spaces, slashes and brackets hide no title."""
     assert read(written) == ("head", "it")
 
 
-@pytest.mark.parametrize("one, other", [("ＣＩＯ", "cio"), ("マネージャー", "ﾏﾈｰｼﾞｬｰ"), ("VP SALES", "vp sales")])
+@pytest.mark.parametrize(
+    "one, other", [("ＣＩＯ", "cio"), ("マネージャー", "ﾏﾈｰｼﾞｬｰ"), ("VP SALES", "vp sales")]
+)
 def test_width_and_case_are_of_no_account(one: str, other: str) -> None:
     """The same title in other letters is the same title."""
     assert read(one) == read(other)

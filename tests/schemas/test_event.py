@@ -44,7 +44,10 @@ def read(**said: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_one_address_has_one_key(written: str, key: str) -> None:
     """Width, case, spaces around and a full stop at the end make no second lead."""
-    assert understand(a_document(email=written, subject="x"), NOW).identity_keys() == [("ma:ma", "x"), ("email", key)]
+    assert understand(a_document(email=written, subject="x"), NOW).identity_keys() == [
+        ("ma:ma", "x"),
+        ("email", key),
+    ]
     assert normal_email(key) == key
 
 
@@ -62,7 +65,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     assert refusal_of(a_document(email=address)).place == "data.email"
 
 
-@pytest.mark.parametrize("hidden", ["\x00", "\x01", "\x1b", "\x7f", "\u200b", "\u200d", "\u2060", "\u202e", "\ufeff", "\u00ad"])
+@pytest.mark.parametrize(
+    "hidden", ["\x00", "\x01", "\x1b", "\x7f", "\u200b", "\u200d", "\u2060", "\u202e", "\ufeff", "\u00ad"]
+)
 def test_no_address_holds_what_nobody_sees(hidden: str) -> None:
     """Control and zero-width characters would make a second lead that reads like the first."""
     assert refusal_of(a_document(email=f"han{hidden}ako@example.com")).place == "data.email"
@@ -107,7 +112,9 @@ def test_head_counts_are_read_as_forms_write_them(said: Any, count: int) -> None
     assert read(employees=said) == {"employees": count}
 
 
-@pytest.mark.parametrize("said", [-1, "-1", 0.5, "many", "1e3", 10_000_001, 2**63, "9" * 30, [500], {"n": 5}, True, "1.5", "五百"])
+@pytest.mark.parametrize(
+    "said", [-1, "-1", 0.5, "many", "1e3", 10_000_001, 2**63, "9" * 30, [500], {"n": 5}, True, "1.5", "五百"]
+)
 def test_what_is_no_head_count_is_refused(said: Any) -> None:
     """Negative, broken, endless and wordy counts are told as `data.employees`."""
     assert refusal_of(a_document(employees=said)).place.startswith("data.employees")
@@ -144,7 +151,9 @@ def test_what_is_no_instant_is_refused(said: Any) -> None:
     assert refusal_of(a_document(time=said)).place == "time"
 
 
-@pytest.mark.parametrize("ahead_h, is_fine", [(0, True), (23.9, True), (24, True), (24.1, False), (9000, False)])
+@pytest.mark.parametrize(
+    "ahead_h, is_fine", [(0, True), (23.9, True), (24, True), (24.1, False), (9000, False)]
+)
 def test_a_clock_may_run_a_day_ahead(ahead_h: float, is_fine: bool) -> None:
     """A little ahead is a wrong clock and is capped later; more than a day ahead is refused."""
     document = a_document(time=(NOW + timedelta(hours=ahead_h)).isoformat())
@@ -191,20 +200,53 @@ def test_data_is_an_object(data: Any) -> None:
     assert refusal_of({**a_document(), "data": data}).place == "data"
 
 
-@pytest.mark.parametrize("word, allowed", [(True, True), (False, False), ("false", False), ("0", False), ("no", False), (0, False), ("true", True)])
+@pytest.mark.parametrize(
+    "word, allowed",
+    [(True, True), (False, False), ("false", False), ("0", False), ("no", False), (0, False), ("true", True)],
+)
 def test_no_is_no(word: Any, allowed: bool) -> None:
     """A withdrawal written as text is a withdrawal, never "a text that is not empty"."""
     assert read(consent={"email": word}) == {"consent": {"email": allowed}}
 
 
-@pytest.mark.parametrize("name", ["score", "fit", "engagement", "lifecycle_stage", "owner", "role", "state", "tenant_id", "lead_id", "__class__"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "score",
+        "fit",
+        "engagement",
+        "lifecycle_stage",
+        "owner",
+        "role",
+        "state",
+        "tenant_id",
+        "lead_id",
+        "__class__",
+    ],
+)
 def test_a_payload_sets_nothing_that_is_ours(name: str) -> None:
     """Mass assignment is ignored: unknown words change nothing, in the data and beside it."""
     document = {**a_document(email="a@example.com", **{name: "100"}), name: "won"}
     assert understand(document, NOW) == understand(a_document(email="a@example.com"), NOW)
 
 
-@pytest.mark.parametrize("name", ["O'Brien", "Null", "<script>alert(1)</script>", "{{7*7}}", "${jndi:ldap://x}", "%s%n", "İstanbul", "ß", "👩‍👩‍👧", "髙橋", "a", "あ" * 500])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "O'Brien",
+        "Null",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "${jndi:ldap://x}",
+        "%s%n",
+        "İstanbul",
+        "ß",
+        "👩‍👩‍👧",
+        "髙橋",
+        "a",
+        "あ" * 500,
+    ],
+)
 def test_names_are_kept_as_they_are(name: str) -> None:
     """A name is data: nothing in it is read, cut or mended."""
     assert read(name=name) == {"name": name}
@@ -231,10 +273,12 @@ _JSON = st.recursive(
 @given(st.sampled_from([*Event.model_fields, *EventData.model_fields]), _JSON)
 def test_any_value_in_any_field_is_understood_or_refused(field: str, value: Any) -> None:
     """No value of any JSON type, in any field, raises anything but a refusal."""
+    said = ("understood", "")
     try:
         understand(a_document(**{field: value}), NOW)
     except NotUnderstood as refusal:
-        assert json.dumps([refusal.place, refusal.mend])
+        said = (refusal.place, refusal.mend)
+    assert json.dumps(said)
 
 
 def test_events_do_not_change() -> None:

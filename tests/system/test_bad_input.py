@@ -197,4 +197,3 @@ def test_retry_drop_and_mend(system: System, tmp_path: Path) -> None:
     tasuki("quarantine", "drop", str(second), code=1)
     assert system.applied() == 2
     assert system.broken() == []
-

@@ -30,7 +30,7 @@ def statements() -> Iterator[list[str]]:
     seen: list[str] = []
 
     def on_execute(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement.split("(")[0][:60])
+        seen.append(statement.split("(", maxsplit=1)[0][:60])
 
     def on_commit(_c: Any) -> None:
         seen.append("COMMIT")
@@ -93,7 +93,9 @@ def test_acknowledged_only_after_the_commit(system: System, monkeypatch: pytest.
 
     def spy(entries: list[queue.Entry]) -> None:
         with db.engine().connect() as connection:
-            seen.append((len(entries), connection.exec_driver_sql("SELECT count(*) FROM tasuki.event").scalar()))
+            seen.append(
+                (len(entries), connection.exec_driver_sql("SELECT count(*) FROM tasuki.event").scalar())
+            )
         acknowledge(entries)
 
     monkeypatch.setattr(queue, "acknowledge", spy)
@@ -134,7 +136,8 @@ def test_killed_child_blocks_its_slot_only_for_a_moment(system: System) -> None:
     os.kill(busy, signal.SIGKILL)
     with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        )
         connection.exec_driver_sql("DROP TRIGGER fail ON tasuki.event")
     killed = time.monotonic()
     system.until_empty(30)
@@ -155,8 +158,9 @@ def pending(system: System) -> int:
 
 def slot_pid(system: System) -> int:
     """Return the process that holds a judging slot."""
-    keys = list(system.client().scan_iter("tasuki:lock:*:judge:*"))
-    return int(system.client().get(keys[0]).split(b":")[0])
+    key = next(iter(system.client().scan_iter("tasuki:lock:*:judge:*")))
+    token: Any = system.client().get(key)
+    return int(token.split(b":")[0])
 
 
 def test_poison_is_found_and_its_neighbours_applied(system: System) -> None:

@@ -73,7 +73,9 @@ def failing(failure: Failure) -> Iterator[None]:
         sa_event.remove(engine, "before_cursor_execute", failure)
 
 
-def fail_everywhere(system: System, how: str, before: dict[str, list[Any]], work: Callable[[], object]) -> int:
+def fail_everywhere(
+    system: System, how: str, before: dict[str, list[Any]], work: Callable[[], object]
+) -> int:
     """Let `work` fail at its 1st, 2nd, ... statement until it gets through; nothing may be left of each failure."""
     for k in range(1, 60):
         failure = Failure(how, k)
@@ -105,7 +107,9 @@ class Story:
 
     def look(self) -> None:
         """Note which assignments live."""
-        rows = self.system.sql("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL ORDER BY lead_id")
+        rows = self.system.sql(
+            "SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL ORDER BY lead_id"
+        )
         self.live = [row[0] for row in rows]
 
     def place(self) -> None:
@@ -119,7 +123,9 @@ class Story:
     def act(self, what: Any, number: int, reason: str | None = None) -> None:
         """Let whoever has the n-th live assignment act."""
         in_transaction(
-            lambda c: acting.act(c, self.live[number], what, rulebooks.current(c), self.at(0.05), reason=reason)
+            lambda c: acting.act(
+                c, self.live[number], what, rulebooks.current(c), self.at(0.05), reason=reason
+            )
         )
 
     def review(self) -> None:
@@ -194,7 +200,9 @@ def test_judging_is_all_or_nothing(story: Story, how: str) -> None:
     reached: list[str] = []
     for k in range(1, 60):
         failure = Failure(how, k)
-        numbered = [{**one, "id": f"{one['id']}-{k}"} if one["id"] not in ("e1", "e2") else one for one in batch]
+        numbered = [
+            {**one, "id": f"{one['id']}-{k}"} if one["id"] not in ("e1", "e2") else one for one in batch
+        ]
         named = [{**one, "subject": one["subject"].replace("10", f"10-{k}"),
                   "data": {key: str(v).replace("p10@", f"p10-{k}@") if key == "email" else v
                            for key, v in one["data"].items()}} for one in numbered]  # fmt: skip
@@ -205,7 +213,9 @@ def test_judging_is_all_or_nothing(story: Story, how: str) -> None:
         system.drain_here()
         assert system.applied() == before + 5, f"statement {k}"
         assert system.one("SELECT count(*) FROM tasuki.attempt") == 0
-        assert not [one for one in system.broken() if "looked at" not in one and "nobody" not in one], f"statement {k}"
+        assert not [one for one in system.broken() if "looked at" not in one and "nobody" not in one], (
+            f"statement {k}"
+        )
         reached.append(f"{k}")
         if not failure.met:
             break

@@ -37,7 +37,9 @@ class Wire:
     def __init__(self, url: str) -> None:
         """Connect and authenticate."""
         parts = urlsplit(url)
-        assert parts.hostname and parts.port and parts.password
+        assert parts.hostname
+        assert parts.port
+        assert parts.password
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=5)
         self._file = self._socket.makefile("rb")
         assert self.say("AUTH", parts.password) == b"+OK"
@@ -60,12 +62,16 @@ class Wire:
 def test_one_xadd_over_a_socket(system: System) -> None:
     """AUTH and XADD of one field `event`, in plain RESP, is judged and offered; before any worker ever ran."""
     wire = Wire(system.servers.redis_url)
-    entry_id = wire.say("XADD", "tasuki:events", "*", "event", json.dumps(event(1, email="a@example.co.jp", **READY)))
+    entry_id = wire.say(
+        "XADD", "tasuki:events", "*", "event", json.dumps(event(1, email="a@example.co.jp", **READY))
+    )
     assert entry_id.count(b"-") == 1
     wire.close()
     system.worker()
     system.until_empty()
-    assert system.sql("SELECT lifecycle_stage FROM tasuki.v_lead WHERE email = 'a@example.co.jp'") == [("mql",)]
+    assert system.sql("SELECT lifecycle_stage FROM tasuki.v_lead WHERE email = 'a@example.co.jp'") == [
+        ("mql",)
+    ]
     eventually(lambda: system.one("SELECT count(*) FROM tasuki.v_assignment") == 1, "the lead is offered")
     system.until_kept()
 
@@ -99,11 +105,17 @@ def test_task_of_a_foreign_celery_app(system: System) -> None:
     system.worker()
     foreign = Celery("theirs", broker=system.servers.redis_url)
     foreign.conf.update(task_serializer="json", result_backend=None)
-    foreign.send_task("tasuki.intake", args=[event(1, email="a@example.co.jp")], queue="intake", ignore_result=True)
-    foreign.send_task("tasuki.intake", args=[[event(2), event(3), "rubbish"]], queue="intake", ignore_result=True)
+    foreign.send_task(
+        "tasuki.intake", args=[event(1, email="a@example.co.jp")], queue="intake", ignore_result=True
+    )
+    foreign.send_task(
+        "tasuki.intake", args=[[event(2), event(3), "rubbish"]], queue="intake", ignore_result=True
+    )
     foreign.send_task("tasuki.intake", kwargs={"events": [event(4)]}, queue="intake", ignore_result=True)
     eventually(lambda: system.applied() == 4, "all are applied")
-    eventually(lambda: system.one("SELECT count(*) FROM tasuki.v_quarantine") == 1, "the rubbish is in quarantine")
+    eventually(
+        lambda: system.one("SELECT count(*) FROM tasuki.v_quarantine") == 1, "the rubbish is in quarantine"
+    )
     foreign.close()
 
 
@@ -115,7 +127,9 @@ def test_message_written_by_hand(system: System) -> None:
     eventually(lambda: system.applied() == 1, "the event is applied")
     theirs = {**event(2), "source": "mautic", "type": "mautic.form_on_submit", "specversion": "1.0"}
     wire.say("LPUSH", "intake", by_hand("2", [theirs]))  # a type that only the adapter of its platform knows
-    eventually(lambda: system.one("SELECT count(*) FROM tasuki.v_quarantine WHERE source = 'mautic'") == 1, "kept")
+    eventually(
+        lambda: system.one("SELECT count(*) FROM tasuki.v_quarantine WHERE source = 'mautic'") == 1, "kept"
+    )
     assert system.one("SELECT reason FROM tasuki.v_quarantine").startswith("type: unknown")
     wire.close()
 

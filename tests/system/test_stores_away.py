@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,9 @@ def goes_on(system: System, first: int, within_s: float = 20.0) -> float:
     """Send some events and return how long it took until they were applied."""
     before, began = system.applied(), time.monotonic()
     system.send(some(first, 20))
-    eventually(lambda: watched(system) and system.applied() >= before + 20, "events are judged again", within_s)
+    eventually(
+        lambda: watched(system) and system.applied() >= before + 20, "events are judged again", within_s
+    )
     return time.monotonic() - began
 
 
@@ -43,8 +46,7 @@ def test_events_wait_while_postgres_is_away(system: System) -> None:
         system.servers.kill_postgres()
         for first in range(1000, 2000, 100):
             system.send(some(first))
-        away = time.monotonic()
-        eventually(lambda: time.monotonic() - away > 3, "a while")
+        time.sleep(3)  # the outage itself; proves nothing
         assert queue.backlog() >= 1000
         system.servers.start_postgres()
         began = time.monotonic()
@@ -73,14 +75,14 @@ def test_worker_survives_restarts_of_valkey_under_load(system: System) -> None:
         assert supervisor.alive()
     assert supervisor.pid == pid
     # Pokes themselves go on as well, not only the watcher's own work.
-    eventually(lambda: system.client().get("tasuki:lock:" + worker_key("w") + ":swept"), "sweeps are worked off")
+    eventually(
+        lambda: system.client().get("tasuki:lock:" + worker_key("w") + ":swept"), "sweeps are worked off"
+    )
     assert system.applied() == 20 + 4 * (510 + 20)
 
 
 def worker_key(name: str) -> str:
     """Return the first part of a worker's keys."""
-    import socket  # noqa: PLC0415
-
     return f"{socket.gethostname()}-{name}-0"
 
 
@@ -142,12 +144,16 @@ def test_lost_pokes_lose_no_event(system: System) -> None:
     while time.monotonic() - began < 6:
         system.send(some(1000 + sent, 20))
         sent += 20
-        client.delete(*QUEUES, "unacked", "unacked_index", *client.keys("_kombu.*"), *client.keys("tasuki:lock:*"))
+        client.delete(
+            *QUEUES, "unacked", "unacked_index", *client.keys("_kombu.*"), *client.keys("tasuki:lock:*")
+        )
         time.sleep(0.02)
     system.send([event("ready", email="ready@shop.example.co.jp", **READY)])
     system.until_empty(30)
     assert system.applied() == sent + 1
-    eventually(lambda: system.one("SELECT count(*) FROM tasuki.assignment") == 1, "the ready lead is offered", 20)
+    eventually(
+        lambda: system.one("SELECT count(*) FROM tasuki.assignment") == 1, "the ready lead is offered", 20
+    )
     system.until_kept()
 
 

@@ -89,7 +89,9 @@ def test_nothing_is_lost_and_nothing_counts_twice(system: System) -> None:
     eventually(lambda: watched(system) and producer.sent == len(many.bodies), "all is sent")
     system.until_empty()
     for what, seconds in took.items():
-        print(f"{what}: {len(seconds)} kills, back after {statistics.median(seconds):.2f} s, at most {max(seconds):.2f} s")
+        print(
+            f"{what}: {len(seconds)} kills, back after {statistics.median(seconds):.2f} s, at most {max(seconds):.2f} s"
+        )
     print(f"the producer repeated {producer.again} sendings; batches: {batches(system)}")
     check_events(system, many)
     check_leads(system, many)

@@ -1,0 +1,228 @@
+"""The command line as people and machines use it: what it prints, and its exit codes."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.fixtures.system import READY, System, event
+from worker import rulebook_files, rulebooks
+from worker.cli.main import app
+from worker.handing import hand_over
+from worker.now import now
+from worker.store.db import in_transaction
+
+WHO = "hanako@sakura.example.co.jp"
+
+
+def tasuki(*arguments: str, stdin: bytes | None = None) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(app, list(arguments), input=stdin)
+
+
+def said(*arguments: str) -> Any:
+    """Run a command with --json and return its document."""
+    result = tasuki(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def handed(system: System) -> System:
+    """A Tasuki in which a ready lead was offered, and another is held."""
+    system.send([event(1, email=WHO, company="株式会社さくら", **READY), event(2, email="u@x.example.com")])
+    system.drain_here()
+    for pool in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
+        in_transaction(lambda c, p=pool[0]: hand_over(c, p, rulebooks.current(c), now()))
+    return system
+
+
+@pytest.mark.parametrize(
+    "command", [["send", "--help"], ["rules", "publish", "--help"], ["lead", "gate", "--help"]]
+)
+def test_help_teaches_by_an_example(command: list[str]) -> None:
+    """Help says what a command does and shows one call."""
+    result = tasuki(*command)
+
+    assert result.exit_code == 0
+    assert "tasuki " in result.output
+
+
+def test_wrong_usage_is_exit_2() -> None:
+    """A call that cannot be meant is told apart from a refusal."""
+    assert tasuki("handoff", "accept", "seventeen").exit_code == 2
+    assert tasuki("no-such-command").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "name, raw, count",
+    [
+        ("a.jsonl", json.dumps(event(1)).encode() + b"\n\n" + json.dumps(event(2)).encode(), 2),
+        ("a.csv", 'email,company,employees\nhanako@a.example.co.jp,株式会社さくら,"1,000"\n'.encode(), 1),
+        ("sjis.csv", "email,company\nhanako@a.example.co.jp,株式会社さくら\n".encode("cp932"), 1),
+    ],
+)  # fmt: skip
+def test_files_are_sent_and_judged(system: System, tmp_path: Path, name: str, raw: bytes, count: int) -> None:
+    """JSON Lines and CSV, in UTF-8 and in Shift_JIS, reach the lead; sent twice they count once."""
+    path = tmp_path / name
+    path.write_bytes(raw)
+    assert said("send", str(path)) == {"sent": count}
+    said("send", str(path))
+    system.drain_here()
+
+    assert system.applied() == count
+    if name.endswith("csv"):
+        assert system.one("SELECT company FROM tasuki.v_lead") == "株式会社さくら"
+
+
+def test_a_platforms_payload_is_sent_as_it_came(system: System) -> None:
+    """A Mautic form submit reaches the lead with its company."""
+    sample = Path(__file__).parents[1] / "samples" / "mautic" / "form_on_submit.ja.json"
+    said("send", str(sample), "--from", "mautic")
+    system.drain_here()
+
+    assert said("lead", "show", "hanako.sato@example.co.jp")["company"] == "株式会社サンプル商事"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["send", "no-such-file"], "no-such-file"), (["send", "-", "--from", "mautik"], "no adapter"),
+        (["lead", "show", "nobody@example.com"], "no lead is known"), (["handoff", "accept", "999"], "no assignment"),
+        (["quarantine", "show", "999"], "no quarantined event"), (["rules", "rollback", "99"], "no rulebook version"),
+        (["rules", "lint", "/no-such-folder"], "/no-such-folder"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_one_line_and_exit_1(system: System, arguments: list[str], words: str) -> None:
+    """What cannot be done is said in words, without a traceback."""
+    result = tasuki(*arguments, stdin=b"{}")
+
+    assert result.exit_code == 1
+    assert words in result.output.replace("\n", "")
+    assert "Traceback" not in result.output
+
+
+def test_a_rep_accepts_and_contacts(handed: System) -> None:
+    """Accept ends one clock and starts the next; contacted ends that; once more says so and changes nothing."""
+    number = str(said("handoff", "list")[0]["assignment_id"])
+    assert said("handoff", "accept", number)["done"] == "accepted"
+    assert "already accepted" in said("handoff", "accept", number)["done"]
+    assert said("handoff", "contacted", number)["done"] == "contacted"
+    clocks = said("lead", "show", WHO)["clocks"]
+
+    assert [(clock["kind"], clock["met_at"] is not None) for clock in clocks] == [
+        ("accept", True),
+        ("contact", True),
+    ]
+    assert tasuki("lead", "gate", WHO).exit_code == 0
+    assert tasuki("check").exit_code == 0
+
+
+def test_another_reps_lead_is_refused(handed: System) -> None:
+    """A rep who names themselves cannot act on what is not theirs."""
+    number = str(said("handoff", "list")[0]["assignment_id"])
+    result = tasuki("handoff", "accept", number, "--rep", "somebody_else")
+
+    assert result.exit_code == 1
+
+
+def test_a_declined_lead_goes_back_to_nurture_and_the_gate_closes(handed: System) -> None:
+    """Decline with a reason recycles the lead; the same offer cannot be taken any more, and it says why."""
+    number = str(said("handoff", "list")[0]["assignment_id"])
+    assert tasuki("handoff", "decline", number, "--reason", "because").exit_code == 1
+    assert "back to nurture" in said("handoff", "decline", number, "--reason", "not_now")["done"]
+    overtaken = tasuki("handoff", "accept", number)
+    gate = tasuki("lead", "gate", WHO)
+
+    assert (overtaken.exit_code, "declined" in overtaken.output) == (1, True)
+    assert (gate.exit_code, "held_in_nurture" in gate.output) == (1, True)
+    assert tasuki("check").exit_code == 0
+
+
+def test_a_declined_lead_is_never_offered_to_that_rep_again(handed: System) -> None:
+    """A lead that goes to the next rep does so without coming back."""
+    first = said("handoff", "list")[0]
+    said("handoff", "decline", str(first["assignment_id"]), "--reason", "too_busy")
+    in_transaction(lambda c: hand_over(c, first["pool"], rulebooks.current(c), now()))
+
+    assert said("handoff", "list")[0]["rep"] != first["rep"]
+
+
+@pytest.mark.parametrize("lang, words", [("ja", "トラック"), ("en", "Held on track")])
+def test_a_held_lead_is_explained_in_both_languages(handed: System, lang: str, words: str) -> None:
+    """The explanation names the track and what is missing."""
+    explained = said("lead", "explain", "u@x.example.com", "--lang", lang)
+
+    assert words in explained["sentence"]
+    assert explained["missing"]
+    assert tasuki("lead", "explain", "u@x.example.com", "--lang", lang).exit_code == 0
+
+
+def test_a_broken_rulebook_is_refused_and_the_running_one_stays(system: System, tmp_path: Path) -> None:
+    """The error names file, line and column; the version in force does not change."""
+    folder = tmp_path / "rules"
+    shutil.copytree(rulebook_files.EXAMPLE, folder)
+    path = folder / "routing.yaml"
+    path.write_text(path.read_text().replace("pool: inside_sales", "pool: no_such_pool"))
+    result = tasuki("rules", "publish", str(folder))
+
+    assert result.exit_code == 1
+    assert "routing.yaml:" in result.output
+    assert [row["version"] for row in said("rules", "history")] == [1]
+
+
+def test_a_published_change_rescores_held_leads(handed: System, tmp_path: Path) -> None:
+    """A new version is numbered, cited by new decisions, and held leads are judged by it again."""
+    folder = tmp_path / "rules"
+    shutil.copytree(rulebook_files.EXAMPLE, folder)
+    path = folder / "nurture.yaml"
+    path.write_text(path.read_text() + "\n# changed\n")
+    assert said("rules", "publish", str(folder)) == {"version": 2, "new": True}
+    assert said("rules", "publish", str(folder)) == {"version": 2, "new": False}
+    due = handed.one(
+        "SELECT count(*) FROM tasuki.lead WHERE review_at <= :now AND lifecycle_stage = 'nurture'", now=now()
+    )
+
+    assert due == 1
+    assert "# changed" in said("rules", "show", "--file", "nurture.yaml")["files"]["nurture.yaml"]
+
+
+def test_quarantine_is_listed_mended_and_closed(system: System, tmp_path: Path) -> None:
+    """A mended event is applied and closes its row; another is dropped."""
+    system.send([b"not json", b'{"id": 5}'])
+    system.drain_here()
+    rows = said("quarantine", "list")
+    mended = tmp_path / "mended.json"
+    mended.write_text(json.dumps(event(9)))
+    tasuki("quarantine", "retry", str(rows[1]["quarantine_id"]), "--file", str(mended))
+    system.drain_here()
+    tasuki("quarantine", "drop", str(rows[0]["quarantine_id"]))
+    closed = {row["quarantine_id"]: row["resolution"] for row in said("quarantine", "list", "--all")}
+
+    assert said("quarantine", "list") == []
+    assert sorted(closed.values()) == ["applied", "dropped"]
+    assert tasuki("check").exit_code == 0
+
+
+def test_doctor_finds_what_is_wrong(system: System) -> None:
+    """A healthy system is fine; without a mail server it says so; a queue that evicts is wrong."""
+    healthy = tasuki("doctor")
+    assert healthy.exit_code == 0
+    assert "TASUKI_SMTP_URL" in healthy.output.replace("\n", "")
+    system.client().config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert tasuki("doctor", "--quick").exit_code == 1
+    finally:
+        system.client().config_set("maxmemory-policy", "noeviction")
+
+
+def test_drain_says_what_is_left(system: System) -> None:
+    """Without a worker the time runs out, and the count is told."""
+    system.send([event(1)])
+    result = tasuki("drain", "--timeout", "0.2")
+
+    assert result.exit_code == 1
+    assert "1 events" in result.output
