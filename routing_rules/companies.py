@@ -17,20 +17,24 @@ FREE_MAIL: Final = frozenset(
     """.split()
 )
 
+#: Japanese forms alone: what is left of a company that is called like a foreign one ("AG 株式会社").
+_JP_FORM = re.compile(r"(?:株式|有限|合同|合資|合名)会社|\(株\)|\(有\)|\(同\)")
 _LEGAL_FORM = re.compile(
     r"株式会社|有限会社|合同会社|合資会社|合名会社|一般社団法人|一般財団法人|公益財団法人|公益社団法人|\(株\)|\(有\)|\(同\)"
     r"|\b(?:incorporated|inc|corporation|corp|company|co|limited|ltd|llc|plc|gmbh|ag|k\.?k|g\.?k|pte|pty|s\.?a|b\.?v|oy|ab)\b\.?"
 )
+#: The host of what people write as their site: at least one dot, no port, path or query.
+_SITE = re.compile(r"(?:https?://)?(?:www\.)?([^\s/?#:@.]+(?:\.[^\s/?#:@.]+)+)\.?(?:[:/?#]|$)")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def domain_of(declared: str | None, email: str | None) -> str | None:
     """Return the company's domain: the declared one, else the address's unless it is free mail."""
     if declared:
-        domain = (
-            declared.strip().lower().removeprefix("https://").removeprefix("http://").removeprefix("www.")
-        )
-        return domain.split("/")[0] or None
+        text = unicodedata.normalize("NFKC", declared).strip().lower()
+        match = _SITE.match(text)
+        if match is not None:
+            return None if match[1] in FREE_MAIL else match[1]
     if email is None:
         return None
     domain = email.rpartition("@")[2]
@@ -41,7 +45,7 @@ def domain_of(declared: str | None, email: str | None) -> str | None:
 def normal_name(name: str) -> str:
     """Return a company's name without legal form, width and spacing: ㈱ＡＢＣ and ABC株式会社 are one."""
     text = unicodedata.normalize("NFKC", name).lower()
-    return _NOT_WORD.sub("", _LEGAL_FORM.sub(" ", text))
+    return _NOT_WORD.sub("", _LEGAL_FORM.sub(" ", text)) or _NOT_WORD.sub("", _JP_FORM.sub(" ", text))
 
 
 def account_key(corporate_number: str | None, domain: str | None, name: str | None) -> str | None:

@@ -4,6 +4,7 @@ A condition is parsed once into a small tree (which lint and explanations read) 
 (which judge). Its answer has three values: True, False, and None for "not known".
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -142,7 +143,7 @@ def _value_problem(spec: FieldSpec, operator: str, value: Any) -> str | None:
 
 
 def _number_problem(operator: str, value: Any) -> str | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return f"`{operator}` takes a number, not {value!r}"
     return "`within_days` takes a number above 0" if operator == "within_days" and value <= 0 else None
 
@@ -234,6 +235,16 @@ def _compile_test(test: Test) -> Check:
         return lambda facts: facts.hand_raised_within(days)
     checks = tuple(_scalar(test.field, test.spec, name, value) for name, value in test.operators)
     return checks[0] if len(checks) == 1 else _all(checks)
+
+
+def first_lacking(test: Test, facts: Facts) -> tuple[str, Any]:
+    """Return the first operator of a test that does not hold: of two bounds, the one that is broken."""
+    if test.spec.kind in ("activity", "hand_raise"):
+        return test.operators[0]
+    for operator, want in test.operators:
+        if not _scalar(test.field, test.spec, operator, want)(facts):
+            return operator, want
+    return test.operators[0]
 
 
 def _activity(kind: str, operators: dict[str, Any]) -> Check:

@@ -12,8 +12,8 @@ from typing import Final
 
 from schemas.rulebook.scoring import ActivityPoints, ScoringFile
 
-#: Older activities count nothing; with the longest half-life they would add under a hundredth of a point.
-HORIZON_DAYS: Final = 1_500
+#: A day whose activities add less than this, however many they are, counts nothing.
+LEAST_POINTS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ def compile_scoring(file: ScoringFile) -> Scoring:
 
 def _kind_rule(points: ActivityPoints, default_half_life: float) -> KindRule:
     half_life = points.half_life_days or default_half_life
-    by_age = tuple(points.points * 2.0 ** (-age / half_life) for age in range(HORIZON_DAYS))
+    most = abs(points.points) * points.max_per_day / LEAST_POINTS
+    days = 1 + int(half_life * math.log2(max(most, 1.0)))
+    by_age = tuple(points.points * 2.0 ** (-age / half_life) for age in range(days))
     return KindRule(points.max_per_day, math.inf if points.max_points is None else points.max_points, by_age)
 
 
@@ -58,33 +60,28 @@ def engagement(
         if rule is None:
             continue
         by_age = rule.by_age
+        horizon = len(by_age)
         most = rule.max_per_day
         points = 0.0
         for day, count in days.items():
             age = today - day
-            if age < HORIZON_DAYS:
+            if age < horizon:
                 points += (count if count < most else most) * by_age[age if age > 0 else 0]
         if points:
             points = max(-rule.max_points, min(points, rule.max_points))
             parts[kind] = round(points, 2)
-            total += points
+            total += parts[kind]  # the parts shown add up to the score shown
     return (round(total, 2) if total > 0 else 0.0), parts
 
 
 def falls_below(ledger: dict[str, dict[int, int]], scoring: Scoring, today: int, line: float) -> int | None:
     """Return the first day (UTC, since 1970) on which engagement is below `line` if nothing more happens.
 
-    None when it is below already, or never falls below within the horizon.
+    None when it is below already, or never falls below. Day by day: where bad points fade faster than good
+    ones, the score may dip below the line, rise again and fall for good later.
     """
-    if engagement(ledger, scoring, today)[0] < line:
+    if line <= 0 or engagement(ledger, scoring, today)[0] < line:
         return None
-    low, high = 0, HORIZON_DAYS
-    if engagement(ledger, scoring, today + high)[0] >= line:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        if engagement(ledger, scoring, today + middle)[0] < line:
-            high = middle
-        else:
-            low = middle
-    return today + high
+    newest = max(day for days in ledger.values() for day in days)
+    last = max(newest, today) + max(len(rule.by_age) for rule in scoring.values())
+    return next(day for day in range(today + 1, last + 1) if engagement(ledger, scoring, day)[0] < line)

@@ -44,9 +44,9 @@ _OPERATOR: Final = {
     "ne": ("{want}でないことが必要", "must not be {want}"),
     "in": ("{want}のいずれかが必要", "needs to be one of {want}"),
     "not_in": ("{want}以外が必要", "must not be one of {want}"),
-    "at_least": ("{want}以降の段階が必要", "needs to be {want} or further"),
+    "at_least": ("{want}以降が必要", "needs to be {want} or further"),
     "within_days": ("{want}日以内にあること", "needed within {want} days"),
-    "exists": ("が必要", "needed"),
+    "exists": ("必要", "needed"),
     "contains": ("「{want}」を含むことが必要", "needs to contain {want}"),
     "matches": ("{want}に一致することが必要", "needs to match {want}"),
 }
@@ -64,7 +64,7 @@ def stage_name(stage: str, lang: Lang) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
@@ -80,22 +80,17 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         return f"{fields}の{how[0]}" if lang == "ja" else f"{how[1]} {fields}"
     name = field_name(missing.field, book, lang)
     if missing.operator == "activity":
-        times = missing.want.get("at_least", 1)
+        most = missing.want.get("at_most")
+        is_over = most is not None and missing.have > most
+        times = most if is_over else missing.want.get("at_least", 1)
         days = missing.want.get("within_days")
         within = "" if days is None else (f"{days:g}日以内に" if lang == "ja" else f" within {days:g} days")
         if lang == "ja":
-            return f"{name}: {within}{times:g}回以上 (現在 {missing.have}回)"
-        return f"{name}: at least {times:g}{within} (now {missing.have})"
-    words = _pick(_OPERATOR.get(missing.operator, ("{want}", "{want}")), lang).format(
-        want=_value(missing.want)
-    )
-    have = (
-        ""
-        if missing.have is None
-        else f"現在 {_value(missing.have)}"
-        if lang == "ja"
-        else f"now {_value(missing.have)}"
-    )
+            return f"{name}: {within}{times:g}回{'以下' if is_over else '以上'} (現在 {missing.have}回)"
+        return f"{name}: at {'most' if is_over else 'least'} {times:g}{within} (now {missing.have})"
+    want, now = (_named(missing.field, value, book, lang) for value in (missing.want, missing.have))
+    words = _pick(_words(missing), lang).format(want=want)
+    have = "" if missing.have is None else f"現在 {now}" if lang == "ja" else f"now {now}"
     gap = _gap(missing, lang)
     detail = (
         "、".join(p for p in (have, gap) if p) if lang == "ja" else ", ".join(p for p in (have, gap) if p)
@@ -103,10 +98,38 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
     return f"{name}: {words}" + (f" ({detail})" if detail else "")
 
 
+def _words(missing: Missing) -> tuple[str, str]:
+    """Return the words of an operator; a grade is better, only a stage is further."""
+    if missing.operator == "at_least" and missing.field != "buying_stage":
+        return ("{want}以上が必要", "needs to be {want} or better")
+    if missing.operator == "exists" and missing.want is False:
+        return ("ないことが必要", "must not be known")
+    return _OPERATOR.get(missing.operator, ("{want}", "{want}"))
+
+
+def _named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
+    """Return a value in words: a buying stage by its name in journey.yaml."""
+    if field == "buying_stage" and isinstance(value, str):
+        return buying_stage_name(value, book, lang)
+    return _value(value)
+
+
+def buying_stage_name(stage: str, book: CompiledBook, lang: Lang) -> str:
+    """Return a buying stage's name as both teams wrote it."""
+    return _said(book.source.journey.names.get(stage), stage, lang)
+
+
+def rule_name(rule: str | None, book: CompiledBook, lang: Lang) -> str:
+    """Return the name of a ready rule or disqualifier as both teams wrote it."""
+    names = {one.name: one.title for one in book.source.readiness.ready}
+    names |= {out.reason: out.name for persona in book.source.persona.personas for out in persona.disqualify}
+    return _said(names.get(rule or ""), rule or "-", lang)
+
+
 def _gap(missing: Missing, lang: Lang) -> str:
     if missing.operator != "gte" or not isinstance(missing.have, int | float):
         return ""
-    short = f"{missing.want - missing.have:g}"
+    short = _value(round(missing.want - missing.have, 2))
     return f"あと {short}" if lang == "ja" else f"{short} short"
 
 
@@ -143,15 +166,16 @@ def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
     """Say a judgement in one sentence."""
     reasons = judged.reasons
     persona = persona_name(judged.persona, book, lang)
+    stage = buying_stage_name(judged.buying_stage, book, lang)
     if lang == "ja":
-        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、段階 {judged.buying_stage}。"
+        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、段階 {stage}。"
     else:
-        head = f"Fit {judged.fit} ({judged.fit_grade}) for {persona}, engagement {judged.engagement:g}, stage {judged.buying_stage}. "
+        head = f"Fit {judged.fit} ({judged.fit_grade}) for {persona}, engagement {judged.engagement:g}, stage {stage}. "
     return head + _verdict_words(judged, reasons.missing, book, lang)
 
 
 def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
-    rule = judged.reasons.rule
+    rule = rule_name(judged.reasons.rule, book, lang)
     route = judged.reasons.route
     if judged.verdict == "ready":
         to = "" if route is None else f" → {route.pool} ({route.rule})"

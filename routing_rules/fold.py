@@ -5,6 +5,7 @@ times take the maximum. Each of these gives the same result in any order.
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from routing_rules.facts import DAY_MS
@@ -18,6 +19,8 @@ PROFILE_FIELDS: Final = tuple(
     if name not in ("activity", "consent", "opportunity", "amount", "currency", "reason")
 )
 _PROFILE: Final = frozenset(PROFILE_FIELDS)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
 
 
@@ -30,7 +33,7 @@ def fold(state: LeadState, event: Event, received_ms: int) -> int:
         received_ms: when it was accepted; a time later than that is capped to it.
 
     """
-    at_ms = min(int(event.time.timestamp() * 1000), received_ms)
+    at_ms = min((event.time - _EPOCH) // _MS, received_ms)
     data = event.data
     said = data.__dict__
     facts = state.facts
@@ -85,7 +88,8 @@ def _newer_deal(known: Deal | None, deal: Deal) -> bool:
 
 
 def _deal_rank(deal: Deal) -> tuple[int, int, float, str, str]:
-    return (deal.at_ms, _STEP[deal.status], deal.amount or 0.0, deal.currency or "", deal.reason or "")
+    amount = -1.0 if deal.amount is None else deal.amount
+    return (deal.at_ms, _STEP[deal.status], amount, deal.currency or "", deal.reason or "")
 
 
 def _count(state: LeadState, kind: str, at_ms: int) -> None:

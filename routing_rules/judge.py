@@ -7,7 +7,7 @@ from routing_rules.readiness import first_ready, what_is_missing
 from routing_rules.routing import route
 from schemas.activity import HAND_RAISES
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
-from schemas.lead import WITH_MARKETING, LeadState, Standing
+from schemas.lead import WITH_SALES, LeadState, Standing
 
 
 def judge(
@@ -49,12 +49,12 @@ def judge(
     outcome = _outcome(state)
     if outcome is not None and outcome != now:
         return conclude("unchanged", outcome, rule=f"outcome.{outcome}")
-    if outcome is not None or now in ("won", "lost", "sql") or _ruled_out_by_a_rep(standing):
+    if outcome is not None or now == "won" or _ruled_out_by_a_rep(standing):
         return conclude("unchanged", now, rule=standing.rule)
-    out = _disqualifier(facts, persona)
+    out = None if now == "sql" else _disqualifier(facts, persona)
     if out is not None:
         return conclude("disqualify", "disqualified", rule=out)
-    if now not in WITH_MARKETING and now != "disqualified":
+    if now in WITH_SALES:
         if _may_contact(state):
             return conclude("unchanged", now, rule=standing.rule)
         now = "nurture"  # permission was withdrawn while sales had the lead
@@ -65,7 +65,7 @@ def judge(
             return conclude("ready", "mql", rule=ready.name)
     nearest, lacking = what_is_missing(facts, book)
     track = next(track for track in book.tracks if track.check(facts))
-    recycled = now != standing.lifecycle_stage
+    recycled = standing.lifecycle_stage in WITH_SALES
     return conclude(
         "recycle" if recycled else "nurture", "nurture",
         rule="consent_withdrawn" if recycled else None, track=_track(standing, track.id, now_ms),
@@ -118,13 +118,20 @@ def buying_stage(facts: Facts, book: CompiledBook) -> str:
 
 
 def _outcome(state: LeadState) -> str | None:
-    """Return what the CRM's newest words make of the lead: an open deal outweighs won, won outweighs lost."""
+    """Return what the CRM's newest words make of the lead: an open deal outweighs won, won outweighs lost.
+
+    An open deal does not hold a lead that no longer permits contact, nor a lost one a lead that asked to talk
+    since: both go on as marketing's.
+    """
     if not state.deals:
         return None
     statuses = {deal.status for deal in state.deals.values()}
-    if "opened" in statuses:
+    if "opened" in statuses and _may_contact(state):
         return "sql"
-    return "won" if "won" in statuses else "lost"
+    if "won" in statuses:
+        return "won"
+    newest = max(deal.at_ms for deal in state.deals.values())
+    return None if "opened" in statuses or _raised_hand_since(state, newest) else "lost"
 
 
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:

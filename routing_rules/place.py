@@ -25,13 +25,15 @@ def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now
     `policy.hops` reps have let it pass, or when every rep of the pool had it, the pool's manager gets it.
     """
     pool = team.pools[waiting.pool]
-    if waiting.hops >= policy.hops or all(member.rep in waiting.had for member in pool.members):
+    able = [m for m in pool.members if m.weight and m.rep not in waiting.had and team.reps[m.rep].spec.active]
+    if waiting.hops >= policy.hops or not able:
         return _take(waiting, [Member(rep=pool.manager)], team, state, now, "escalation")
     if waiting.strategy == "owner" and waiting.owner is not None and waiting.owner not in waiting.had:
         placed = _take(waiting, [Member(rep=waiting.owner)], team, state, now, "owner")
         if isinstance(placed, Offer):
             return placed
-        if isinstance(placed, Park) and placed.look_again_at - now <= OWNER_WAIT:
+        is_back_soon = isinstance(placed, Park) and placed.look_again_at - now <= OWNER_WAIT
+        if is_back_soon and "closed" in placed.skipped.values():  # an owner who left is never back
             return placed
     strategy = "least_loaded" if waiting.strategy == "owner" else waiting.strategy
     return _take(waiting, pool.members, team, state, now, strategy)

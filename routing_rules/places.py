@@ -1,5 +1,6 @@
 """Countries and regions: ISO 3166 codes from what forms, phones and domains say."""
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -19,7 +20,7 @@ PREFECTURES: Final = {
 _TLD_COUNTRY: Final = {
     "jp": "JP", "us": "US", "uk": "GB", "de": "DE", "fr": "FR", "sg": "SG", "au": "AU", "ca": "CA", "in": "IN",
     "kr": "KR", "cn": "CN", "tw": "TW", "th": "TH", "vn": "VN", "id": "ID", "my": "MY", "nl": "NL", "it": "IT",
-    "es": "ES", "ch": "CH", "se": "SE",
+    "es": "ES", "ch": "CH", "se": "SE", "nz": "NZ", "hk": "HK", "ph": "PH",
 }  # fmt: skip
 _DIAL_COUNTRY: Final = (
     ("+81", "JP"),
@@ -28,6 +29,18 @@ _DIAL_COUNTRY: Final = (
     ("+49", "DE"),
     ("+33", "FR"),
     ("+65", "SG"),
+    ("+61", "AU"),
+    ("+91", "IN"),
+    ("+82", "KR"),
+    ("+86", "CN"),
+    ("+886", "TW"),
+    ("+852", "HK"),
+    ("+64", "NZ"),
+    ("+66", "TH"),
+    ("+84", "VN"),
+    ("+62", "ID"),
+    ("+60", "MY"),
+    ("+63", "PH"),
 )
 
 
@@ -39,7 +52,9 @@ def region_code(region: str, country: str | None = None) -> str:
         return text.upper()
     if country in (None, "JP"):
         name = text.lower().removesuffix(" prefecture")
-        for key in (name, name[:-1], name.partition("-")[0], name[:2], name[:3]):
+        # A city may stand behind: kanji run on, romaji are parted by a hyphen or a comma.
+        keys = (re.split(r"[-,]", name)[0].strip(),) if name.isascii() else (name[:2], name[:3])
+        for key in (name, *keys):
             if key in PREFECTURES:
                 return PREFECTURES[key]
     return text
@@ -47,11 +62,12 @@ def region_code(region: str, country: str | None = None) -> str:
 
 def country_of(domain: str | None, phone: str | None) -> str | None:
     """Guess the country from a dialled prefix, then from the domain's ending; None when neither says."""
-    if phone is not None and phone.startswith("+"):
-        for prefix, country in _DIAL_COUNTRY:
-            if phone.startswith(prefix):
-                return country
-    return _TLD_COUNTRY.get(domain.rpartition(".")[2]) if domain else None
+    ending = _TLD_COUNTRY.get(domain.rpartition(".")[2]) if domain else None
+    number = unicodedata.normalize("NFKC", phone).strip() if phone else ""
+    for prefix, country in _DIAL_COUNTRY:
+        if number.startswith(prefix):
+            return "CA" if prefix == "+1" and ending == "CA" else country
+    return ending
 
 
 def country_of_region(region: str) -> str | None:

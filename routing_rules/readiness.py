@@ -1,7 +1,7 @@
 """Readiness: the named rules that make a lead sales-ready, and what the nearest of them still lacks."""
 
 from routing_rules.compiled import CompiledBook, CompiledReady
-from routing_rules.conditions import Node, Test
+from routing_rules.conditions import Node, Test, first_lacking
 from routing_rules.facts import Facts
 from schemas.decision import Missing
 
@@ -35,7 +35,7 @@ def what_is_missing(facts: Facts, book: CompiledBook) -> tuple[str | None, list[
         return None, []
     _, name, lacking = best
     missing = [_missing(node, facts) for node in lacking]
-    if not missing:
+    if not missing and book.stage_rank[facts.values["buying_stage"]] < book.sales_may_start_rank:
         floor = book.stages[book.sales_may_start_rank]
         missing = [Missing("buying_stage", "at_least", floor, facts.values.get("buying_stage"))]
     return name, missing
@@ -45,7 +45,7 @@ def _gap(node: Node, facts: Facts) -> float:
     """Return how far a part is from holding: 0 there, 1 all the way to go."""
     if not isinstance(node, Test):
         return 1.0
-    operator, want = node.operators[0]
+    operator, want = first_lacking(node, facts)
     have = facts.values.get(node.field)
     if operator in ("gte", "gt") and isinstance(have, int | float) and want > 0:
         return max(0.0, float(want - have) / float(want))
@@ -62,5 +62,5 @@ def _missing(node: Node, facts: Facts) -> Missing:
     if node.spec.kind == "activity":
         within = dict(node.operators).get("within_days")
         return Missing(node.field, "activity", dict(node.operators), facts.count(node.field[9:], within))
-    operator, want = node.operators[0]
+    operator, want = first_lacking(node, facts)
     return Missing(node.field, operator, want, have)

@@ -1,22 +1,29 @@
 """How a pool shares leads among the reps who could take one now. Fair, and never by seniority."""
 
 from collections.abc import Sequence
-from zlib import crc32
+from hashlib import blake2b
+from typing import Final
 
 from routing_rules.roster import PoolState
 from schemas.rulebook.team import Member
+
+#: One turn in stored credit: every sum of weights up to 16 divides it, and none is far from dividing it.
+TURN: Final = 720_720
 
 
 def round_robin(candidates: Sequence[Member], state: PoolState, lead_id: int) -> str:
     """Pick by smooth weighted round robin and settle the credit.
 
-    Every candidate's credit grows by its weight; the greatest credit takes the turn and pays the sum of the
-    weights. Since the credit is stored, shares follow the weights to within one turn, and a newcomer, who
-    starts at 0, gets neither a flood nor a drought. Source: the smooth weighted balancing of nginx 1.3.1.
+    Every candidate's credit grows by its share of one turn; the greatest credit takes the turn and pays it.
+    Credit counts turns and not weights, so that it is worth the same whoever else is there. A newcomer
+    starts at 0 and gets neither a flood nor a drought. Source: smooth weighted balancing, nginx 1.3.1.
     """
-    total = sum(member.weight for member in candidates)
+    weights = sum(member.weight for member in candidates)
+    total = 0
     for member in candidates:
-        state.credit[member.rep] = state.credit.get(member.rep, 0) + member.weight
+        share = TURN * member.weight // weights
+        state.credit[member.rep] = state.credit.get(member.rep, 0) + share
+        total += share
     pick = max(candidates, key=lambda member: (state.credit[member.rep], _lot(lead_id, member.rep))).rep
     state.credit[pick] -= total
     return pick
@@ -35,4 +42,4 @@ def least_loaded(candidates: Sequence[Member], state: PoolState, lead_id: int) -
 
 def _lot(lead_id: int, rep: str) -> int:
     """Return a number that is the same for the same lead and rep and favours nobody over many leads."""
-    return crc32(f"{lead_id}:{rep}".encode())
+    return int.from_bytes(blake2b(f"{lead_id}:{rep}".encode(), digest_size=8).digest())

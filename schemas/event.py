@@ -1,6 +1,6 @@
 """The canonical lead event: CloudEvents 1.0 names, and one flat `data` for every type.
 
-Fields that are not named here are dropped: nothing in a payload can set a score, an owner or a stage.
+Fields that are not named here are dropped: nothing in a payload can set a score or a stage.
 """
 
 import re

@@ -51,12 +51,12 @@ class LeadState(msgspec.Struct, omit_defaults=True):
         return None if word is None else word[1]
 
     def denied(self, channel: str) -> bool:
-        """Tell whether the lead withdrew permission for `channel` (or for all of them)."""
-        for name in (channel, "all"):
-            word = self.consent.get(name)
-            if word is not None and not word[1]:
-                return True
-        return False
+        """Tell whether the lead withdrew permission for `channel`: its newest word, or that on all channels.
+
+        At the same instant a withdrawal counts.
+        """
+        words = [word for name in (channel, "all") if (word := self.consent.get(name)) is not None]
+        return bool(words) and not max(words, key=lambda word: (word[0], not word[1]))[1]
 
 
 class Standing(msgspec.Struct, omit_defaults=True, frozen=True):

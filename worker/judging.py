@@ -19,7 +19,7 @@ from routing_rules.fold import fold
 from routing_rules.judge import judge
 from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
-from schemas.lead import LeadState, Standing
+from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
 from worker import merging
 from worker.incoming import Incoming
@@ -272,7 +272,7 @@ def _ended_with_sales(before: str, verdict: Judgement) -> str | None:
         return "opened"
     if after in ("won", "lost", "disqualified"):
         return after
-    return "recycled" if before in ("mql", "sal") else None
+    return "recycled" if before in WITH_SALES else None
 
 
 def _lead_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms: int) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class RecycleReason(Contract):
     name: Wording
     then: Literal["nurture", "next_rep", "disqualify"]
     track: Slug | None = None
-    #: Not offered to sales again before this has passed, but for a new hand raise.
-    cool_down: Duration = 0
+    #: Not offered to sales again before this has passed (30 days if not said), but for a new hand raise.
+    cool_down: Duration = 30 * 86_400
 
 
 class NurtureFile(Contract):

@@ -68,11 +68,18 @@ WHERE breached_at < due_at OR (breached_at IS NOT NULL AND warn_at IS NOT NULL A
 -- name: 3: a clock is overdue and nobody handled it
 SELECT 'clock ' || clock_id || ' due ' || next_at AS offender FROM tasuki.clock WHERE next_at < :grace LIMIT 20;
 
--- name: 4: a lead held by marketing, disqualified or without permission is with a rep
+-- name: 4: a lead held by marketing or disqualified is with a rep
 SELECT 'lead ' || l.lead_id || ' is ' || l.lifecycle_stage AS offender FROM tasuki.lead l
 JOIN tasuki.assignment a ON a.lead_id = l.lead_id AND a.ended_at IS NULL
-WHERE l.lifecycle_stage IN ('inquiry', 'nurture', 'disqualified') OR l.merged_into IS NOT NULL
-   OR (l.lifecycle_stage IN ('mql', 'sal') AND l.state::json -> 'consent' -> 'all' ->> 1 = 'false') LIMIT 20;
+WHERE l.lifecycle_stage IN ('inquiry', 'nurture', 'disqualified') OR l.merged_into IS NOT NULL LIMIT 20;
+
+-- name: 4: a lead whose newest word withdrew all contact is with a rep
+SELECT 'lead ' || l.lead_id AS offender FROM tasuki.lead l
+JOIN tasuki.assignment a ON a.lead_id = l.lead_id AND a.ended_at IS NULL
+CROSS JOIN LATERAL (SELECT l.state::json -> 'consent' AS said) c
+WHERE c.said -> 'all' ->> 1 = 'false'
+  AND (c.said -> 'all' ->> 0)::bigint >= coalesce((c.said -> 'email' ->> 0)::bigint, 0)
+  AND (c.said -> 'all' ->> 0)::bigint >= coalesce((c.said -> 'phone' ->> 0)::bigint, 0) LIMIT 20;
 
 -- name: 4: a lead held by marketing or disqualified waits for a rep
 SELECT 'lead ' || l.lead_id || ' is ' || l.lifecycle_stage AS offender FROM tasuki.waiting w
