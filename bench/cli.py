@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = QUICK if options.quick else Sizes()
     if options.runs is not None:
         sizes = replace(sizes, runs=options.runs, long_runs=min(options.runs, sizes.long_runs))
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     figures = Figures()
     started = time.monotonic()
     stopped = ""
@@ -76,6 +77,9 @@ def _measure(chosen: list[str], sizes: Sizes, figures: Figures) -> None:
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
+    """Stop once, and let nothing interrupt the clearing up, each step of which has its own time limit."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

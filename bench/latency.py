@@ -43,7 +43,7 @@ def measure(rig: Rig, sizes: Sizes, figures: Figures, say: Say) -> None:
                 rig.empty()
                 _note("latency.unloaded", _probe(rig, sizes, run * 2), figures, say)
                 rig.empty()
-                with _load(rig, rate / 2):
+                with _load(rig, rate / 2, for_s=5 + 2 * sizes.probes * sizes.probe_every_s):
                     _note("latency.half_load", _probe(rig, sizes, run * 2 + 1), figures, say, round(rate / 2))
                 _drained()
     finally:
@@ -103,10 +103,11 @@ def _listen(connection: "psycopg.Connection[Any]", told: dict[str, float], for_s
 
 
 @contextmanager
-def _load(rig: Rig, rate: float) -> Iterator[None]:
+def _load(rig: Rig, rate: float, for_s: float) -> Iterator[None]:
     """Add fresh leads at a steady rate, made beforehand, until the block ends."""
     stop = threading.Event()
-    events = list(fresh(40_000, rig.new_leads(40_000)))
+    count = int(rate * for_s)
+    events = list(fresh(count, rig.new_leads(count)))
 
     def add() -> None:
         started, added = time.perf_counter(), 0

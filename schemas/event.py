@@ -90,6 +90,10 @@ def _employees(value: Any) -> Any:
     return int(match[1])
 
 
+def _no_flag(value: Any) -> Any:
+    return str(value) if isinstance(value, bool) else value  # true is no amount
+
+
 def _upper(value: str) -> str:
     return value.upper()
 
@@ -103,7 +107,7 @@ _Name = Annotated[
 _Subject = Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
 _Count = Annotated[int, BeforeValidator(_employees), Field(ge=0, le=10_000_000)]
 _Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(_upper)]
-_Amount = Annotated[float, Field(ge=0, le=1e15)]
+_Amount = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1e15)]
 
 Email = _Email
 OptLine = Annotated[_Line | None, BeforeValidator(_empty_is_none)]
@@ -222,7 +226,7 @@ def understand(document: Any, received_at: datetime) -> Event:
         event = Event.model_validate(document)
     except PydanticValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "event"
+        place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "event"
         if first["type"] == "literal_error" and place == "type":
             raise NotUnderstood("type", f"unknown event type; known are {', '.join(EVENT_TYPES)}") from None
         raise NotUnderstood(place, _mend(first)) from None
@@ -272,7 +276,7 @@ def _check_meaning(event: Event, received_at: datetime) -> None:
             f"{event.time.isoformat()} is more than a day after it was received; check the sender's clock",
         )
     needed = _NEEDED.get(event.type)
-    if needed and getattr(event.data, needed[0]) is None:
+    if needed and getattr(event.data, needed[0]) in (None, {}):
         raise NotUnderstood(f"data.{needed[0]}", f"missing; {needed[1]}")
     try:
         keys = event.identity_keys()

@@ -2,7 +2,7 @@
 
 Pokes are acknowledged when they are taken (early): a lost poke costs nothing, since the watcher in every
 worker pokes again, and Celery 5.7.0 with late acknowledgement on prefork exits or hangs when the Redis
-server is killed under load (shared/research/celery-redis.md R6; proved again in tests/system).
+server is killed under load (tests/system/test_stores_away.py proves that ours goes on).
 """
 
 from contextlib import suppress

@@ -23,6 +23,8 @@ BATCH: Final = 40
 LEASE_S: Final = 60.0
 #: Seconds before each next try; the last one goes on for ever, so that nothing told is dropped silently.
 BACKOFF_S: Final = (5, 15, 60, 300, 1_800, 3_600, 7_200, 18_000)
+#: The longest wait that a receiver may ask for, in seconds.
+LONGEST_WAIT_S: Final = 86_400
 #: Tries after which a message is logged as stuck.
 STUCK_AFTER: Final = 5
 
@@ -81,7 +83,7 @@ def _try_send(row: Any, now: datetime) -> dict[str, Any]:
             log.warning(
                 "message.stuck", message_id=row.message_id, channel=row.channel, attempts=row.attempts
             )
-        wait = away.retry_after_s or _back_off_s(row.message_id, row.attempts)
+        wait = min(away.retry_after_s or _back_off_s(row.message_id, row.attempts), LONGEST_WAIT_S)
         return {**result, "status": "pending", "error": str(away), "next": ms(now + timedelta(seconds=wait))}
     return {**result, "status": "sent"}
 

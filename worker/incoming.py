@@ -79,6 +79,8 @@ def _document(
     platform: str = _CANONICAL,
 ) -> Incoming:  # fmt: skip
     try:
+        if len(raw) > MAX_EVENT_BYTES:
+            raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
         event = understand(document, _utc(received_ms))
     except NotUnderstood as problem:
         source, event_id = _named(document)

@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from routing_rules.calendars import is_open
 from worker import rulebooks
+from worker.judging import replay
 from worker.now import now, wall_seconds
 from worker.store.db import run, sqlstate
 
@@ -20,6 +22,8 @@ _NAME: Final = re.compile(r"^-- name: (\d+): (.+)$", re.MULTILINE)
 GRACE_S: Final = 30.0
 #: The newest offers whose rep is looked at.
 RECENT: Final = 2_000
+#: The newest decisions that are computed again.
+REPLAYED: Final = 500
 #: Milliseconds that one query may take.
 LIMIT_MS: Final = 60_000
 
@@ -64,6 +68,7 @@ def prove(connection: Connection) -> list[Promise]:
             continue
         found.append(Promise(number, offence, tuple(str(row) for row in rows)))
     found += _unfit_reps(connection)
+    found.append(_not_replayed(connection))
     return sorted(found, key=lambda promise: promise.number)
 
 
@@ -93,3 +98,20 @@ def _unfit_reps(connection: Connection) -> list[Promise]:
         Promise(6, "a lead was offered to a rep who was absent or off hours", tuple(away[:20])),
         Promise(6, "a lead was offered to a rep over their capacity", tuple(full[:20])),
     ]
+
+
+def _not_replayed(connection: Connection) -> Promise:
+    """Find recent decisions that do not come out the same from their stored inputs and rulebook version."""
+    rows = run(
+        connection,
+        "SELECT decision_id, verdict, to_stage, reasons, inputs, rulebook_version FROM tasuki.decision"
+        " WHERE verdict <> 'act' ORDER BY decision_id DESC LIMIT :n",
+        n=REPLAYED,
+    ).all()
+    differ = []
+    for row in rows:
+        again = replay(row.inputs, rulebooks.load(row.rulebook_version))
+        reasons = msgspec.json.encode(again.reasons).decode()
+        if (again.verdict, again.lifecycle_stage, reasons) != (row.verdict, row.to_stage, row.reasons):
+            differ.append(f"decision {row.decision_id}")
+    return Promise(8, "a recent decision comes out otherwise when computed again", tuple(differ[:20]))

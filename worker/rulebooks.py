@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from routing_rules.compiled import CompiledBook, compile_book
 from routing_rules.roster import Team, compile_team
-from schemas.errors import Away, Refused
+from schemas.errors import Away, Finding, Refused, RulebookError
+from schemas.rulebook.book import SIGNED, Rulebook
 from worker import rulebook_files
 from worker.store.db import run, transaction
 
@@ -61,7 +62,8 @@ def load(version: int) -> Loaded:
 def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tuple[int, bool]:
     """Publish a checked rulebook and put it in force; return its version and whether it is new.
 
-    Publishing the very texts that are in force changes nothing. Held leads are judged again, in the
+    Publishing the very texts that are in force changes nothing. A changed persona, journey or readiness file
+    needs a new signature of each side. Held leads are judged again, in the
     background, by the reviews that this brings forward.
     """
     book, _ = rulebook_files.check(texts, int(now.timestamp() * 1000))
@@ -70,10 +72,12 @@ def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tupl
         run(connection, "LOCK TABLE tasuki.rulebook IN EXCLUSIVE MODE")
         newest = run(
             connection,
-            "SELECT r.version, r.digest FROM tasuki.rulebook_current JOIN tasuki.rulebook r USING (version)",
+            "SELECT r.version, r.digest, r.texts FROM tasuki.rulebook_current JOIN tasuki.rulebook r USING (version)",
         ).one_or_none()
         if newest is not None and newest.digest == digest:
             return int(newest.version), False
+        if newest is not None:
+            _require_signatures(rulebook_files.parse(newest.texts), book)
         version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.rulebook").scalar())
         run(
             connection,
@@ -83,6 +87,26 @@ def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tupl
         )  # fmt: skip
         _put_in_force(connection, version, [pool.id for pool in book.team.pools], now)
     return version, True
+
+
+def _require_signatures(before: Rulebook, after: Rulebook) -> None:
+    """Refuse a changed file that both sides must sign unless both signed it anew."""
+    findings = []
+    for name in SIGNED:
+        old, new = getattr(before, name), getattr(after, name)
+        if old.model_copy(update={"agreed": new.agreed}) == new:
+            continue
+        findings += [
+            Finding(
+                f"{name}.yaml",
+                ("agreed", side),
+                "the file changed: this side signs it anew (who, and on which day)",
+            )
+            for side in ("marketing", "sales")
+            if getattr(old.agreed, side) == getattr(new.agreed, side)
+        ]
+    if findings:
+        raise RulebookError(findings)
 
 
 def rollback(version: int, now: datetime) -> None:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     state_dir: Path | None = None
     #: Processes of one worker that judge, hand over, sweep and deliver.
     concurrency: Annotated[int, Field(ge=2, le=64)] = 3
-    #: Events judged in one transaction at most.
+    #: Entries of the stream judged in one transaction at most; a `batch` entry holds several events.
     batch_size: Annotated[int, Field(ge=1, le=5_000)] = 500
     #: Seconds after which a dead worker's unacknowledged events are taken over.
     claim_after_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0

@@ -88,7 +88,10 @@ def _reasons(book: Rulebook) -> Iterator[Finding]:
     for index, reason in enumerate(book.nurture.reasons):
         if reason.then == "nurture":
             continue
-        for key, given in (("track", reason.track is not None), ("cool_down", reason.cool_down > 0)):
+        for key, given in (
+            ("track", reason.track is not None),
+            ("cool_down", "cool_down" in reason.model_fields_set),
+        ):
             if given:
                 words = f"`{key}` says nothing when the lead does not go back to nurture"
                 yield Finding("nurture.yaml", ("reasons", index, key), words)

@@ -16,6 +16,11 @@ from worker.settings import settings
 from worker.store.db import in_transaction
 
 
+def _hand_over(system: System) -> None:
+    pool = system.one("SELECT pool FROM tasuki.waiting")
+    in_transaction(lambda connection: hand_over(connection, pool, rulebooks.current(connection), now()))
+
+
 @pytest.fixture
 def offered(system: System) -> System:
     """A Tasuki in which one ready lead was just offered to a rep."""
@@ -23,8 +28,7 @@ def offered(system: System) -> System:
         [event(1, email="hanako@sakura.example.co.jp", family_name="佐藤", given_name="花子", **READY)]
     )
     system.drain_here()
-    for pool in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
-        in_transaction(lambda c, p=pool[0]: hand_over(c, p, rulebooks.current(c), now()))
+    _hand_over(system)
     assert system.one("SELECT count(*) FROM tasuki.outbox") == 1
     return system
 
@@ -65,8 +69,7 @@ def test_a_webhook_is_signed_and_a_forged_one_is_told_apart(
         _use(monkeypatch, smtp_url=box.url, webhook_url=hooks.url, webhook_secret=hooks.secret)
         system.send([event(1, email="hanako@sakura.example.co.jp", **READY)])
         system.drain_here()
-        pool = system.one("SELECT pool FROM tasuki.waiting")
-        in_transaction(lambda c: hand_over(c, pool, rulebooks.current(c), now()))
+        _hand_over(system)
         deliver_due(now())
         assert len(hooks.keys) == 1
 

@@ -20,6 +20,14 @@ from worker.store.db import run, transaction
 Finding = tuple[str, str, str]
 
 
+def _answers() -> list[Finding]:
+    """Ask the stores for a sign of life and nothing else: an upgrade or a managed server is no illness."""
+    with transaction() as connection:
+        run(connection, "SELECT 1")
+    queue.client().ping()
+    return [("ok", "stores", "PostgreSQL and the queue answer")]
+
+
 def _postgres() -> list[Finding]:
     url = settings().database_url
     if url is None:
@@ -50,7 +58,11 @@ def _valkey() -> list[Finding]:
     found = [
         ("ok", "queue", f"Redis protocol {info.get('redis_version')}, {info.get('used_memory_human')} used")
     ]
-    config: Any = client.config_get("*")
+    try:
+        config: Any = client.config_get("*")
+    except redis.ResponseError:
+        words = "does not tell its settings; see to appendonly yes, appendfsync always, noeviction"
+        return [*found, ("look", "queue", words)]
     wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
     for name, value in wanted.items():
         if config.get(name) != value:
@@ -79,6 +91,9 @@ def _backlog() -> list[Finding]:
             connection,
             "SELECT count(*), max(last_error) FROM tasuki.outbox WHERE status = 'pending' AND attempts > 1",
         ).one()
+        refused = run(
+            connection, "SELECT count(*), max(last_error) FROM tasuki.outbox WHERE status = 'refused'"
+        ).one()
     found = [
         ("ok" if waiting < 10_000 else "look", "backlog", f"{waiting} entries in the stream"),  # noqa: PLR2004
         ("ok" if overdue < 1_000 else "look", "clocks", f"{overdue} due now"),  # noqa: PLR2004
@@ -94,6 +109,14 @@ def _backlog() -> list[Finding]:
     if failing[0]:
         found.append(
             ("look", "outbox", f"{failing[0]} messages are being retried; the last error: {failing[1]}")
+        )
+    if refused[0]:
+        found.append(
+            (
+                "look",
+                "outbox",
+                f"{refused[0]} messages were refused by their receivers; the last: {refused[1]}",
+            )
         )
     return found
 
@@ -139,9 +162,12 @@ def doctor(
 
     Example: tasuki doctor
     """
-    checks: dict[str, Callable[[], list[Finding]]] = {"PostgreSQL": _postgres, "queue": _valkey}
+    checks: dict[str, Callable[[], list[Finding]]] = {"stores": _answers}
     if not quick:
-        checks |= {"backlog": _backlog, "rulebook": _rulebook, "notices": _notices}
+        checks = {
+            "PostgreSQL": _postgres, "queue": _valkey, "backlog": _backlog, "rulebook": _rulebook,
+            "notices": _notices,
+        }  # fmt: skip
     found: list[Finding] = []
     for name, look in checks.items():
         try:

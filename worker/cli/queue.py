@@ -1,5 +1,6 @@
 """`tasuki send` and `tasuki drain`: put events on the queue, and wait until all is done."""
 
+import codecs
 import csv
 import hashlib
 import io
@@ -7,6 +8,8 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
@@ -59,9 +62,9 @@ def send(
     if source is not None:
         entries: list[Fields] = [{"payload": raw, "platform": source, "source": name or source}]
     elif path is not None and path.suffix.lower() == ".csv":
-        entries = list(_from_csv(raw, name or path.stem))
+        entries = list(_from_csv(raw, name or path.stem, _saved_at(path)))
     else:
-        entries = [{"event": line} for line in raw.splitlines() if line.strip()]
+        entries = _from_json(raw.removeprefix(codecs.BOM_UTF8))
     if not entries:
         raise Refused(f"{file} holds no event")
     _append(entries)
@@ -100,10 +103,25 @@ def _append(entries: list[Fields]) -> None:
             progress.advance(task, len(chunk))
 
 
-def _from_csv(raw: bytes, source: str) -> Iterator[Fields]:
+def _from_json(raw: bytes) -> list[Fields]:
+    """Read one event a line, or one JSON document over several lines: an event, or an array of them."""
+    lines = [line for line in raw.splitlines() if line.strip()]
+    if len(lines) > 1:
+        with suppress(ValueError, RecursionError):
+            return [{"batch" if isinstance(json.loads(raw), list) else "event": raw}]
+    return [{"batch" if line.lstrip().startswith(b"[") else "event": line} for line in lines]
+
+
+def _saved_at(path: Path) -> str:
+    """Return when a file was last changed: rows without a time of their own happened by then."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+
+
+def _from_csv(raw: bytes, source: str, at: str) -> Iterator[Fields]:
     """Read a CSV whose header names fields of an event's data; `id`, `type`, `time`, `subject` if given.
 
-    A row without an id gets one from its content, so that the same file sent twice counts once.
+    A row without an id gets one from its content, and one without a time gets the file's (`at`), so that the
+    same file sent twice counts once.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -116,7 +134,6 @@ def _from_csv(raw: bytes, source: str) -> Iterator[Fields]:
     names = reader.fieldnames or []
     if len(set(names)) != len(names):
         raise Refused("two columns have the same name")
-    at = now().isoformat()
     for number, row in enumerate(reader, start=2):
         if None in row:
             raise Refused(f"line {number} has more cells than the header")

@@ -40,12 +40,21 @@ def publish(
     folder: Folder = rulebook_files.EXAMPLE,
     note: Annotated[str, typer.Option(help="What changed and why.")] = "",
     by: Annotated[str | None, typer.Option(help="Who publishes; your login otherwise.")] = None,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="Only where no rulebook is in force yet.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Publish a rulebook as the next version and put it in force; held leads are judged again.
 
     Example: tasuki rules publish routing_rules/rulebook --note "pricing views count 20"
     """
+    if if_none:
+        with transaction() as connection:
+            version_now = rulebooks.current_version(connection)
+        if version_now is not None:
+            console.print(f"version {version_now} is in force; nothing to do")
+            return
     texts = rulebook_files.read_texts(folder)
     version, new = rulebooks.publish(texts, by=by or getpass.getuser(), note=note, now=now())
     if as_json:

@@ -101,7 +101,7 @@ class LocalServers:
     @property
     def redis_url(self) -> str:
         """URL of Valkey for redis-py and Celery, with the password of this run."""
-        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+        return f"redis://default:{self._password}@127.0.0.1:{self._port}/0"
 
     @property
     def postgres_pid(self) -> int:

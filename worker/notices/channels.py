@@ -63,6 +63,9 @@ def _send_mail(recipient: str, key: str, body: dict[str, Any], at: datetime) -> 
     except smtplib.SMTPRecipientsRefused as error:
         code, answer = next(iter(error.recipients.values()))
         _raise_for_smtp(code, answer)
+    except (smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused, smtplib.SMTPHeloError) as error:
+        # our own setting is wrong, and not the receiver: once it is mended the message goes out
+        raise Away(f"mail server does not let us send: {error.smtp_code}") from error
     except smtplib.SMTPResponseException as error:
         _raise_for_smtp(error.smtp_code, error.smtp_error)
     except (OSError, smtplib.SMTPException) as error:
