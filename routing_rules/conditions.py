@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Final
 
 import re2
@@ -253,6 +254,8 @@ def _activity(kind: str, operators: dict[str, Any]) -> Check:
     at_least = operators.get("at_least", 1 if at_most is None else 0)
 
     def check(facts: Facts) -> Answer:
+        if kind not in facts.ledger:
+            return at_least <= 0
         count = facts.count(kind, within)
         return count >= at_least and (at_most is None or count <= at_most)
 
@@ -265,32 +268,61 @@ def _scalar(field: str, spec: FieldSpec, operator: str, want: Any) -> Check:
         return lambda facts: (facts.values.get(field) is not None) is want
     if operator == "at_least":
         operator, want = "in", list(spec.values[spec.values.index(want) :])
-    holds = _holds(operator, want)
-
-    def check(facts: Facts) -> Answer:
-        value = facts.values.get(field)
-        return None if value is None else holds(value)
-
-    return check
+    return _COMPILERS[operator](field, want)
 
 
-def _holds(operator: str, want: Any) -> Callable[[Any], bool]:
-    if operator == "eq":
-        return lambda value: bool(value == want)
-    if operator == "ne":
-        return lambda value: bool(value != want)
-    if operator in ("in", "not_in"):
-        options = frozenset(want)
-        return options.__contains__ if operator == "in" else lambda value: value not in options
-    if operator == "contains":
-        return lambda value: want in value
-    if operator == "matches":
-        pattern = _regex(want)
-        return lambda value: pattern.search(value) is not None
-    if operator == "gt":
-        return lambda value: bool(value > want)
-    if operator == "gte":
-        return lambda value: bool(value >= want)
-    if operator == "lt":
-        return lambda value: bool(value < want)
-    return lambda value: bool(value <= want)
+# One closure for each operator, without a call inside: conditions are asked some twenty-five times an event.
+
+
+def _eq(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have == want)
+
+
+def _ne(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have != want)
+
+
+def _in(field: str, want: Any) -> Check:
+    options = frozenset(want)
+    return lambda facts: None if (have := facts.values.get(field)) is None else have in options
+
+
+def _not_in(field: str, want: Any) -> Check:
+    options = frozenset(want)
+    return lambda facts: None if (have := facts.values.get(field)) is None else have not in options
+
+
+def _contains(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else want in have
+
+
+def _matches(field: str, want: Any) -> Check:
+    pattern = _regex(want)
+
+    @lru_cache(maxsize=4_096)  # titles and names come again and again
+    def holds(value: str) -> bool:
+        return pattern.search(value) is not None
+
+    return lambda facts: None if (have := facts.values.get(field)) is None else holds(have)
+
+
+def _gt(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have > want)
+
+
+def _gte(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have >= want)
+
+
+def _lt(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have < want)
+
+
+def _lte(field: str, want: Any) -> Check:
+    return lambda facts: None if (have := facts.values.get(field)) is None else bool(have <= want)
+
+
+_COMPILERS: Final[dict[str, Callable[[str, Any], Check]]] = {
+    "eq": _eq, "ne": _ne, "in": _in, "not_in": _not_in, "contains": _contains, "matches": _matches,
+    "gt": _gt, "gte": _gte, "lt": _lt, "lte": _lte,
+}  # fmt: skip

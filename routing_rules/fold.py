@@ -42,7 +42,7 @@ def fold(state: LeadState, event: Event, received_ms: int) -> int:
         if value is not None and _newer(facts.get(name), at_ms, value):
             facts[name] = (at_ms, value)
     if event.subject and "@" in event.subject and data.email is None:
-        address = event.identity_keys()[0][1]
+        address = event.identity_keys[0][1]
         if _newer(facts.get("email"), at_ms, address):
             facts["email"] = (at_ms, address)
     if data.activity is not None:

@@ -135,7 +135,10 @@ def _outcome(state: LeadState) -> str | None:
 
 
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
-    return next((reason for reason, check in persona.disqualify if check(facts)), None)
+    for reason, check in persona.disqualify:
+        if check(facts):
+            return reason
+    return None
 
 
 def _ruled_out_by_a_rep(standing: Standing) -> bool:

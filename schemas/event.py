@@ -6,7 +6,7 @@ Fields that are not named here are dropped: nothing in a payload can set a score
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
@@ -17,6 +17,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    field_validator,
+    model_validator,
 )
 from pydantic import ValidationError as PydanticValidationError
 
@@ -45,7 +47,6 @@ EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 _EMAIL = re.compile(
     r"[^\s@<>()\[\],;:\"\\]{1,64}@(?=[^@]{3,253}$)[^\s@.<>()\[\],;:\"\\]+(?:\.[^\s@.<>()\[\],;:\"\\]+)+"
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
 @lru_cache(maxsize=65_536)
@@ -63,15 +64,14 @@ def normal_email(value: str) -> str:
     return address
 
 
-def _one_line(value: str) -> str:
-    if _CONTROL.search(value):
-        msg = "holds a control character; send text on one line"
-        raise ValueError(msg)
-    return value.strip()
-
-
-def _empty_is_none(value: Any) -> Any:
-    return None if isinstance(value, str) and not value.strip() else value
+def _said_only(said: Any) -> Any:
+    if not isinstance(said, dict):
+        return said
+    return {
+        name: value
+        for name, value in said.items()
+        if value is not None and not (type(value) is str and (not value or value.isspace()))
+    }
 
 
 _RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-|–|〜|～|~|to)\s*(\d{1,9})\s*(?:人|名)?\s*")
@@ -98,34 +98,19 @@ def _upper(value: str) -> str:
     return value.upper()
 
 
-#: Bounds stand on the inner type: an absent or empty value has none of them.
-_Line = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
-_Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
-_Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)
-]
-_Subject = Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
-_Count = Annotated[int, BeforeValidator(_employees), Field(ge=0, le=10_000_000)]
-_Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(_upper)]
-_Amount = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1e15)]
+#: One line of text: what a mail header, a log line or a list can hold. Checked by pydantic's core, not by us.
+_LINE: Final = "^[^\\x00-\\x1f\\x7f\u2028\u2029]*$"
 
-Email = _Email
-OptLine = Annotated[_Line | None, BeforeValidator(_empty_is_none)]
-OptEmail = Annotated[_Email | None, BeforeValidator(_empty_is_none)]
-OptSubject = Annotated[_Subject | None, BeforeValidator(_empty_is_none)]
-OptCount = Annotated[_Count | None, BeforeValidator(_empty_is_none)]
-OptCountry = Annotated[_Country | None, BeforeValidator(_empty_is_none)]
-OptLanguage = Annotated[
-    Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$", max_length=35)] | None,
-    BeforeValidator(_empty_is_none),
-]
-OptNumber13 = Annotated[Annotated[str, Field(pattern=r"^[0-9]{13}$")] | None, BeforeValidator(_empty_is_none)]
-OptSlug = Annotated[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None, BeforeValidator(_empty_is_none)
-]
-OptAmount = Annotated[_Amount | None, BeforeValidator(_empty_is_none)]
-OptCurrency = Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_empty_is_none)]
-OptActivity = Annotated[ActivityKind | None, BeforeValidator(_empty_is_none)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_LINE)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=_LINE)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
+Count = Annotated[int, BeforeValidator(_employees), Field(ge=0, le=10_000_000)]
+Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(_upper)]
+Amount = Annotated[float, BeforeValidator(_no_flag), Field(ge=0, le=1e15)]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$", max_length=35)]
+CorporateNumber = Annotated[str, Field(pattern=r"^[0-9]{13}$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+RepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class EventData(BaseModel):
@@ -133,36 +118,42 @@ class EventData(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    email: OptEmail = None
-    name: OptLine = None
-    family_name: OptLine = None
-    given_name: OptLine = None
-    title: OptLine = None
-    department: OptLine = None
-    phone: OptLine = None
-    language: OptLanguage = None
-    company: OptLine = None
-    company_domain: OptLine = None
+    email: Email | None = None
+    name: Line | None = None
+    family_name: Line | None = None
+    given_name: Line | None = None
+    title: Line | None = None
+    department: Line | None = None
+    phone: Line | None = None
+    language: Language | None = None
+    company: Line | None = None
+    company_domain: Line | None = None
     #: 法人番号.
-    corporate_number: OptNumber13 = None
-    employees: OptCount = None
-    industry: OptLine = None
+    corporate_number: CorporateNumber | None = None
+    employees: Count | None = None
+    industry: Line | None = None
     #: ISO 3166 code of two letters.
-    country: OptCountry = None
-    region: OptLine = None
-    campaign: OptLine = None
+    country: Country | None = None
+    region: Line | None = None
+    campaign: Line | None = None
     #: The rep (by id in team.yaml) who owns the account, where a CRM says so.
-    account_owner: OptSlug = None
+    account_owner: RepId | None = None
     #: What the lead did, for `lead.activity` (and for a capture that is itself an act, as a form).
-    activity: OptActivity = None
+    activity: ActivityKind | None = None
     #: Permission by channel: `email`, `phone`, `all`. Absent or null says nothing; false is a withdrawal.
     consent: dict[Literal["email", "phone", "all"], bool | None] | None = None
     #: The CRM's key of the opportunity, for outcomes.
-    opportunity: OptLine = None
-    amount: OptAmount = None
+    opportunity: Line | None = None
+    amount: Amount | None = None
     #: ISO 4217 code of three letters.
-    currency: OptCurrency = None
-    reason: OptLine = None
+    currency: Currency | None = None
+    reason: Line | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unsaid(cls, said: Any) -> Any:
+        """Take null and blank for nothing said, in one pass: forms send them for every field."""
+        return _said_only(said)
 
 
 class Event(BaseModel):
@@ -170,14 +161,21 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    id: _Name
-    source: _Name
+    id: Name
+    source: Name
     type: EventType
     time: AwareDatetime
     #: The producer's own key of the lead, or an e-mail address.
-    subject: OptSubject = None
+    subject: Name | None = None
     data: EventData
 
+    @field_validator("subject", mode="before")
+    @classmethod
+    def _blank_is_none(cls, said: Any) -> Any:
+        """Take a blank subject for none."""
+        return None if isinstance(said, str) and not said.strip() else said
+
+    @cached_property
     def identity_keys(self) -> list[tuple[str, str]]:
         """Return the identity keys, the most certain first: the producer's own key, the address, the deal.
 
@@ -259,6 +257,8 @@ _MENDS: Final = {
 
 def _mend(error: Any) -> str:
     """Say what is wrong with a field, and what would be right, without quoting what was sent."""
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == _LINE:
+        return "holds a control character; send text on one line"
     known = _MENDS.get(error["type"])
     if known is None:
         return str(error["msg"]).removeprefix("Value error, ")
@@ -279,7 +279,7 @@ def _check_meaning(event: Event, received_at: datetime) -> None:
     if needed and getattr(event.data, needed[0]) in (None, {}):
         raise NotUnderstood(f"data.{needed[0]}", f"missing; {needed[1]}")
     try:
-        keys = event.identity_keys()
+        keys = event.identity_keys
     except ValueError as error:
         raise NotUnderstood("subject", str(error)) from None
     if not keys:

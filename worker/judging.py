@@ -134,14 +134,14 @@ _ids = _Ids()
 
 def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) -> list[tuple[int, Incoming]]:
     """Find or make the lead of each event through its identity keys, the producer's own key first."""
-    wanted = {key for item in items if item.event is not None for key in item.event.identity_keys()}
+    wanted = {key for item in items if item.event is not None for key in item.event.identity_keys}
     known = leads.find_keys(connection, wanted) if wanted else {}
     new: dict[Key, int] = {}
     found: list[tuple[int, Incoming]] = []
     meetings: list[merging.Meeting] = []
     for item in items:
         assert item.event is not None  # noqa: S101 - the caller passes understood ones only
-        keys = item.event.identity_keys()
+        keys = item.event.identity_keys
         hits = list(dict.fromkeys(known[key] for key in keys if key in known))
         lead_id = hits[0] if hits else _ids.take(connection)
         for key in keys:

@@ -1,5 +1,6 @@
 """Every Celery task: a few lines each. They may run twice or never; both are harmless."""
 
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
 log = get_logger()
 
+#: Seconds that one hand-over may run; what is left gets a poke of its own, so that sweeps have their turn.
+HAND_OVER_S: Final = 5.0
+#: Seconds that one delivery may run; the sweep pokes the next.
+DELIVER_S: Final = 20.0
 #: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
 POKE_WAITS_MS: Final = 3_000
 
@@ -87,12 +92,18 @@ def hand_over(pool: str) -> None:
     """Place the leads that wait for a pool."""
     _taken("tasuki.hand_over", pool)
     try:
-        more, offered = True, 0
-        while more:
-            handed = in_transaction(lambda c: hand_over_pool(c, pool, rulebooks.current(c), now()))
-            more = handed.more
-            offered += handed.offered
-            poke_pools(handed.moved_to)
+        offered = 0
+        with only_one(f"hand_over:{pool}", 30) as hold:
+            more = hold.mine  # whoever has the pool looks again before it ends; the sweep finds what is left
+            until = time.monotonic() + HAND_OVER_S
+            while more and time.monotonic() < until:
+                hold.extend()
+                handed = in_transaction(lambda c: hand_over_pool(c, pool, rulebooks.current(c), now()))
+                more = handed.more
+                offered += handed.offered
+                poke_pools(handed.moved_to)
+        if hold.mine and more:
+            poke(hand_over, pool)
         if offered:
             log.info("leads.offered", pool=pool, offered=offered)
             poke(deliver)
@@ -120,6 +131,7 @@ def _sweep_clocks() -> None:
     while more:
         swept = in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), now()))
         more = swept.more
+        note_sweep(wall_time())
         if swept.warned or swept.breached:
             log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
         poke_pools(swept.pools)
@@ -128,6 +140,7 @@ def _sweep_clocks() -> None:
 def _sweep_reviews() -> None:
     while True:
         judged, count = in_transaction(_review_some)
+        note_sweep(wall_time())
         after_judged(judged)
         if not count:
             return
@@ -147,7 +160,8 @@ def deliver() -> None:
     _taken("tasuki.deliver")
     try:
         with only_one("deliver", 60) as hold:
-            while hold.mine:
+            until = time.monotonic() + DELIVER_S
+            while hold.mine and time.monotonic() < until:
                 hold.extend()
                 done = deliver_due(now())
                 if done.sent or done.failed or done.refused:

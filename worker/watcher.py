@@ -34,6 +34,8 @@ REPOKE_S: Final = 1.0
 PER_SLOT: Final = 1_000
 #: Seconds without an empty stream that are worth another slot: the first may be held up by somebody's lock.
 PER_SLOT_S: Final = 2.0
+#: Seconds between two looks while drains are at work: they take new entries by themselves.
+BUSY_S: Final = 0.1
 #: The slot under which the watcher itself drains when no poke can be sent.
 OWN_SLOT: Final = 99
 
@@ -95,7 +97,7 @@ class Watcher(threading.Thread):
             return
         waiting_s = time.monotonic() - self._last_empty
         self._poke_drains(1 + waiting // PER_SLOT + int(waiting_s / PER_SLOT_S))
-        time.sleep(0.02)
+        time.sleep(BUSY_S)
 
     def _sweep(self) -> None:
         if not tasks.poke(tasks.sweep):
