@@ -255,7 +255,7 @@ def _activity(kind: str, operators: dict[str, Any]) -> Check:
 
     def check(facts: Facts) -> Answer:
         if kind not in facts.ledger:
-            return at_least <= 0
+            return bool(at_least <= 0)
         count = facts.count(kind, within)
         return count >= at_least and (at_most is None or count <= at_most)
 

@@ -1,5 +1,7 @@
 """The judgement: fit, engagement, buying stage, readiness, verdict. Pure; one screen to read."""
 
+from typing import Final
+
 from routing_rules.compiled import CompiledBook, CompiledPersona
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
@@ -9,9 +11,18 @@ from schemas.activity import HAND_RAISES
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
 
+#: Raised by one whenever the same inputs may give another judgement; decisions say under which they were made.
+JUDGEMENT: Final = 1
+
 
 def judge(
-    state: LeadState, standing: Standing, book: CompiledBook, now_ms: int, account_owner: str | None = None
+    state: LeadState,
+    standing: Standing,
+    book: CompiledBook,
+    now_ms: int,
+    account_owner: str | None = None,
+    *,
+    news_only: bool = False,
 ) -> Judgement:
     """Judge one lead.
 
@@ -21,6 +32,7 @@ def judge(
         book: the compiled rulebook.
         now_ms: the instant of the judgement.
         account_owner: the rep who owns its account, if one does.
+        news_only: leave out what is missing where the judgement is no news: nobody will record it.
 
     """
     facts = gather(state, standing, now_ms, account_owner)
@@ -63,12 +75,18 @@ def judge(
         ready = first_ready(facts, book)
         if ready is not None:
             return conclude("ready", "mql", rule=ready.name)
-    nearest, lacking = what_is_missing(facts, book)
     track = next(track for track in book.tracks if track.check(facts))
+    chosen = _track(standing, track.id, now_ms)
     recycled = standing.lifecycle_stage in WITH_SALES
+    rule = "consent_withdrawn" if recycled else None
+    nearest: str | None = None
+    lacking: list[Missing] = []
+    held_as_before = (standing.lifecycle_stage, standing.track, standing.buying_stage, standing.fit_grade,
+                      standing.persona, standing.rule) == ("nurture", chosen, stage, grade, persona.id, rule)  # fmt: skip
+    if not (news_only and held_as_before):
+        nearest, lacking = what_is_missing(facts, book)
     return conclude(
-        "recycle" if recycled else "nurture", "nurture",
-        rule="consent_withdrawn" if recycled else None, track=_track(standing, track.id, now_ms),
+        "recycle" if recycled else "nurture", "nurture", rule=rule, track=chosen,
         review_at_ms=_review_at(standing, now_ms, track.review_after_ms),
         nearest=nearest, missing=[*missing, *lacking],
     )  # fmt: skip

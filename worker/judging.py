@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from routing_rules.companies import account_key, domain_of
 from routing_rules.fold import fold
-from routing_rules.judge import judge
+from routing_rules.judge import JUDGEMENT, judge
 from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
@@ -198,11 +198,11 @@ def _judge_and_save(
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
     for row in rows:
-        verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner)
+        verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
         state = leads.encode_state(row.state)
         saved.append(_lead_row(row, verdict, state, loaded.version, now_ms))
         if row.is_new or _is_news(row.standing, verdict):
-            decided.append(_decision_row(row, verdict, state, loaded.version, now_ms))
+            decided.append(_decision_row(row, verdict, loaded.version, now_ms))
         if verdict.verdict == "ready" and verdict.reasons.route is not None:
             route = verdict.reasons.route
             waiting.append(
@@ -218,7 +218,7 @@ def _judge_and_save(
             taken_back.append((row.lead_id, ended))
     leads.save_leads(connection, saved)
     if decided:
-        leads.insert_decisions(connection, decided)
+        leads.insert_judgements(connection, decided)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)
@@ -285,9 +285,10 @@ def _lead_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms
     }  # fmt: skip
 
 
-def _decision_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms: int) -> dict[str, Any]:
-    inputs = b'{"now_ms":%d,"account_owner":%s,"standing":%s,"state":%s}' % (
-        now_ms, _encode(row.account_owner), _encode(row.standing), state.encode(),
+def _decision_row(row: LeadRow, verdict: Judgement, version: int, now_ms: int) -> dict[str, Any]:
+    """Return a decision; of its inputs all but the state, which is taken from the lead's row as it is saved."""
+    inputs = b'{"judgement":%d,"now_ms":%d,"account_owner":%s,"standing":%s,"state":' % (
+        JUDGEMENT, now_ms, _encode(row.account_owner), _encode(row.standing),
     )  # fmt: skip
     return {
         "id": row.lead_id, "now": now_ms, "verdict": verdict.verdict,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from routing_rules.calendars import is_open
 from routing_rules.fold import fold
+from routing_rules.judge import JUDGEMENT
 from schemas.event import understand
 from schemas.lead import LeadState
 from schemas.strict_json import loads
@@ -93,8 +94,9 @@ def _not_replayed(connection: Connection) -> Found:
     rows = run(
         connection,
         "SELECT decision_id, verdict, to_stage, reasons, inputs, rulebook_version FROM tasuki.decision"
-        " WHERE verdict <> 'act' ORDER BY decision_id DESC LIMIT :n",
+        " WHERE verdict <> 'act' AND inputs LIKE :judgement ORDER BY decision_id DESC LIMIT :n",
         n=REPLAYED,
+        judgement=f'{{"judgement":{JUDGEMENT},%',
     ).all()
     differ = []
     for row in rows:

@@ -180,14 +180,22 @@ def save_leads(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def insert_decisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Record what was decided and on what it rests."""
-    run(
-        connection,
-        "INSERT INTO tasuki.decision (lead_id, at, verdict, from_stage, to_stage, rule, reasons, inputs,"
-        " rulebook_version)"
-        " SELECT id, to_timestamp(now / 1000.0), verdict, was, stage, rule, reasons, inputs, version"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, now bigint, verdict text, was text,"
-        " stage text, rule text, reasons text, inputs text, version integer)",
-        rows=as_json(rows),
+_DECISION = (
+    "INSERT INTO tasuki.decision (lead_id, at, verdict, from_stage, to_stage, rule, reasons, inputs, rulebook_version)"
+    " SELECT id, to_timestamp(now / 1000.0), verdict, was, stage, r.rule, reasons, {inputs}, version"
+    " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, now bigint, verdict text, was text,"
+    " stage text, rule text, reasons text, inputs text, version integer){more}"
+)
+
+
+def insert_judgements(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Record judgements of leads that were just saved; the state that they rest on is completed from there."""
+    sql = _DECISION.format(
+        inputs="r.inputs || l.state || '}'", more=" JOIN tasuki.lead l ON l.lead_id = r.id"
     )
+    run(connection, sql, rows=as_json(rows))
+
+
+def insert_decisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Record what was decided otherwise, by a rep's act, and on what it rests."""
+    run(connection, _DECISION.format(inputs="r.inputs", more=""), rows=as_json(rows))
