@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from schemas.errors import Away
@@ -28,6 +28,8 @@ from worker.supervise import Supervisor
 
 #: The business day ends so long after its last delivery.
 TAIL: Final = timedelta(minutes=5)
+#: Seconds between two lines where there is no terminal to draw on.
+LINE_EVERY_S: Final = 5.0
 #: Deliveries put on the queue in one round trip at most.
 CHUNK: Final = 200
 
@@ -46,6 +48,7 @@ class Demo:
         self._exit = ExitStack()
         self._players = Players()
         self._picture = Picture(total=len(self._day))
+        self._next_line = 0.0
 
     def run(self, *, stay: bool) -> bool:
         """Run the day; return whether all promises were kept."""
@@ -81,17 +84,26 @@ class Demo:
     def _stream(self, supervisor: Supervisor) -> None:
         """Deliver each payload when its business time has come; play the reps; show the picture."""
         rest = list(reversed(self._day))
-        with Live(
-            console=self._console, refresh_per_second=4, transient=not self._console.is_terminal
-        ) as live:
+        with ExitStack() as screen:
+            show: Callable[[RenderableType], None] = self._printed
+            if self._console.is_terminal:
+                show = screen.enter_context(Live(console=self._console, refresh_per_second=4)).update
             while rest or now() < self._end:
                 at = now()
                 due: list[Delivery] = []
                 while rest and rest[-1].at <= at and len(due) < CHUNK:
                     due.append(rest.pop())
                 self._append(due)
-                self._look(supervisor, at, live.update)
+                self._look(supervisor, at, show)
                 time.sleep(0.02 if len(due) == CHUNK else 0.1)
+        if not self._console.is_terminal:
+            self._console.print(self._picture.draw(now(), self._rate))
+
+    def _printed(self, _picture: RenderableType) -> None:
+        """Say where the day is, now and then, where there is no terminal to draw on."""
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_EVERY_S
+            self._console.print(self._picture.line(now()))
 
     def _append(self, due: list[Delivery]) -> None:
         while due:

@@ -60,6 +60,23 @@ class Picture:
             for row in rows
         ]
 
+    def line(self, now: datetime) -> str:
+        """Return the picture in one line."""
+        told = ", ".join(
+            f"{name.replace('_', ' ')} {self.counts.get(name, 0):,}"
+            for name in (
+                "applied",
+                "quarantined",
+                "held",
+                "with_sales",
+                "offers",
+                "accepted",
+                "warned",
+                "breached",
+            )
+        )
+        return f"{local_time(now)}  sent {self.sent:,}/{self.total:,}  {told}"
+
     def draw(self, now: datetime, rate: float) -> RenderableType:
         """Return the picture."""
         progress = Progress(TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn())
@@ -76,9 +93,7 @@ class Picture:
                 f"{name.replace('_', ' ')} [bold]{self.counts.get(name, 0):,}[/bold]" for name in row[1:]
             ]
             grid.add_row(f"[cyan]{row[0]}[/cyan]", *cells)
-        title = (
-            f"襷 Tasuki demo   business time {local_time(now)}   ({rate:g} times faster than the wall clock)"
-        )
+        title = f"襷 Tasuki demo   business time {local_time(now)}   ({rate:.0f} times faster than the wall clock)"
         return Panel(Group(progress, grid, *self.lines), title=title, title_align="left")
 
 
