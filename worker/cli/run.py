@@ -1,6 +1,5 @@
 """`tasuki up`, `tasuki worker`, `tasuki db upgrade`: run it."""
 
-import os
 import signal
 import time
 from types import FrameType
@@ -74,7 +73,7 @@ def up(
         console.print(
             "then: tasuki send FILE, tasuki doctor, tasuki handoff list. Ctrl-C stops it.", markup=False
         )
-        while not stop and os.getppid() != 1:
+        while not stop:
             time.sleep(0.2)
             for supervisor in supervisors:
                 supervisor.watch()
