@@ -133,5 +133,5 @@ def _template(number: int, lead: int, state: LeadState, judged: Judgement, versi
         "number": number, "email": profile(lead)["email"], "company": profile(lead)["company"],
         "persona": judged.persona, "fit": judged.fit, "grade": judged.fit_grade,
         "engagement": judged.engagement, "buying": judged.buying_stage, "track": judged.track,
-        "version": version, "state": encode_state(state),
+        "version": version, "state": encode_state(state).decode(),
     }  # fmt: skip

@@ -12,8 +12,8 @@ from bench.sizes import Sizes
 from routing_rules.compiled import CompiledBook
 from routing_rules.fold import fold
 from routing_rules.judge import judge
-from schemas.event import Event
 from schemas.lead import LeadState, LifecycleStage, Standing
+from schemas.lead_event import LeadEvent
 from worker import rulebooks
 from worker.incoming import read_entry
 from worker.queue import Entry
@@ -47,7 +47,7 @@ def _entries(count: int, a_lead: int) -> list[Entry]:
 
 def _run(entries: list[Entry], book: CompiledBook, a_lead: int) -> dict[str, float]:
     now_ms = int(BUSINESS_NOW.timestamp() * 1000)
-    events: list[Event] = []
+    events: list[LeadEvent] = []
     states: list[LeadState] = []
 
     def understand() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from routing_rules.conditions import Check, Node, Test, compile_node, parse
 from routing_rules.engagement import Scoring, compile_scoring
+from routing_rules.parts import Part, compile_part
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.persona import Grades
@@ -27,7 +28,7 @@ class CompiledReady:
 
     name: str
     check: Check
-    parts: tuple[tuple[Node, Check], ...]
+    parts: tuple[Part, ...]
     #: Asks for an explicit wish to talk, and so may hold before the stage at which sales may start.
     is_hand_raise: bool
 
@@ -56,6 +57,9 @@ class CompiledBook:
     evidence: tuple[tuple[str, Check], ...]
     sales_may_start_rank: int
     ready: tuple[CompiledReady, ...]
+    #: The rules towards which nurture leads. "Ask for a demo" is always one step away and helps nobody who
+    #: nurtures: such rules are among them only for want of others.
+    guiding: tuple[CompiledReady, ...]
     tracks: tuple[CompiledTrack, ...]
     routes: tuple[tuple[RoutingRule, Check], ...]
     otherwise: Otherwise
@@ -93,6 +97,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         for stage in reversed(stages)
         if stage in book.journey.evidence
     )
+    ready = tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in book.readiness.ready)
     home_pool: dict[str, str] = {}
     for pool in book.team.pools:
         for member in pool.members:
@@ -106,7 +111,8 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         stages=stages,
         evidence=evidence,
         sales_may_start_rank=ranks[book.journey.sales_may_start_at],
-        ready=tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in book.readiness.ready),
+        ready=ready,
+        guiding=tuple(rule for rule in ready if not rule.is_hand_raise) or ready,
         tracks=tuple(
             CompiledTrack(track.id, check(track.when), track.review_after * 1000)
             for track in book.nurture.tracks
@@ -132,6 +138,6 @@ def _ready(name: str, node: Node) -> CompiledReady:
     return CompiledReady(
         name=name,
         check=compile_node(node),
-        parts=tuple((part, compile_node(part)) for part in parts),
+        parts=tuple(compile_part(part) for part in parts),
         is_hand_raise=_asks_to_talk(node),
     )

@@ -238,14 +238,16 @@ def _compile_test(test: Test) -> Check:
     return checks[0] if len(checks) == 1 else _all(checks)
 
 
-def first_lacking(test: Test, facts: Facts) -> tuple[str, Any]:
-    """Return the first operator of a test that does not hold: of two bounds, the one that is broken."""
-    if test.spec.kind in ("activity", "hand_raise"):
-        return test.operators[0]
-    for operator, want in test.operators:
-        if not _scalar(test.field, test.spec, operator, want)(facts):
-            return operator, want
-    return test.operators[0]
+def compile_lacking(test: Test) -> Callable[[Facts], tuple[str, Any]]:
+    """Compile what names the first operator of a test that does not hold: of two bounds, the broken one."""
+    first = test.operators[0]
+    if test.spec.kind in ("activity", "hand_raise") or len(test.operators) == 1:
+        return lambda _facts: first
+    checks = tuple(
+        ((operator, want), _scalar(test.field, test.spec, operator, want))
+        for operator, want in test.operators
+    )
+    return lambda facts: next((said for said, check in checks if not check(facts)), first)
 
 
 def _activity(kind: str, operators: dict[str, Any]) -> Check:

@@ -61,7 +61,7 @@ def _judged(example: Example, book: CompiledBook, now_ms: int) -> Judgement:
         event = Event.model_validate(
             {"id": "example", "source": "example", "type": "lead.captured", "time": at, "data": data}
         )
-        fold(state, event, now_ms)
+        fold(state, event.flat(), now_ms)
     standing = Standing(recycle_count=example.recycle_count)
     return judge(state, standing, book, now_ms, example.account_owner)
 

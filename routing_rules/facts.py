@@ -11,6 +11,7 @@ from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState, Standing
 
 DAY_MS: Final = 86_400_000
+_CONSENT_FIELDS: Final = (("email", "consent.email"), ("phone", "consent.phone"))
 
 
 class Facts:
@@ -45,7 +46,8 @@ class Facts:
     def hand_raised_within(self, days: float) -> bool:
         """Tell whether the lead asked to talk in the last `days` days, to the millisecond."""
         since = self.now_ms - days * DAY_MS
-        return any(at_ms >= since for kind, at_ms in self.last.items() if kind in HAND_RAISES)
+        raised = HAND_RAISES & self.last.keys()
+        return bool(raised) and any(self.last[kind] >= since for kind in raised)
 
 
 def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str | None = None) -> Facts:
@@ -65,9 +67,10 @@ def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str
         values["source"] = state.first[1]
     if account_owner is not None:
         values["account.owner"] = account_owner
-    for channel in ("email", "phone"):
-        if channel in state.consent or "all" in state.consent:
-            values[f"consent.{channel}"] = not state.denied(channel)
+    if state.consent:
+        for channel, field in _CONSENT_FIELDS:
+            if channel in state.consent or "all" in state.consent:
+                values[field] = not state.denied(channel)
     values["recycle_count"] = standing.recycle_count
     return Facts(values, state.ledger, state.last, now_ms)
 

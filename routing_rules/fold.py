@@ -5,26 +5,16 @@ times take the maximum. Each of these gives the same result in any order.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from routing_rules.facts import DAY_MS
-from schemas.event import Event, EventData
 from schemas.lead import Deal, LeadState
-
-#: Fields of the data that are words about the profile (all others mean something of their own).
-PROFILE_FIELDS: Final = tuple(
-    name
-    for name in EventData.model_fields
-    if name not in ("activity", "consent", "opportunity", "amount", "currency", "reason")
-)
-_PROFILE: Final = frozenset(PROFILE_FIELDS)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
-_DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
+from schemas.lead_event import LeadEvent
 
 
-def fold(state: LeadState, event: Event, received_ms: int) -> int:
+def fold(state: LeadState, event: LeadEvent, received_ms: int) -> int:
     """Apply one event to `state`, in place, and return the time (ms) under which it counts.
 
     Args:
@@ -33,29 +23,21 @@ def fold(state: LeadState, event: Event, received_ms: int) -> int:
         received_ms: when it was accepted; a time later than that is capped to it.
 
     """
-    at_ms = min((event.time - _EPOCH) // _MS, received_ms)
-    data = event.data
-    said = data.__dict__
+    at_ms = min(event.at_ms, received_ms)
     facts = state.facts
-    for name in data.model_fields_set & _PROFILE:
-        value = said[name]
-        if value is not None and _newer(facts.get(name), at_ms, value):
+    for name, value in event.profile.items():
+        word = facts.get(name)
+        if word is None or at_ms > word[0] or _newer(word, at_ms, value):
             facts[name] = (at_ms, value)
-    if event.subject and "@" in event.subject and data.email is None:
-        address = event.identity_keys[0][1]
-        if _newer(facts.get("email"), at_ms, address):
-            facts["email"] = (at_ms, address)
-    if data.activity is not None:
-        _count(state, data.activity, at_ms)
-    if data.consent:
-        for channel, allowed in data.consent.items():
-            if allowed is not None and _newer_consent(state.consent.get(channel), at_ms, allowed=allowed):
-                state.consent[channel] = (at_ms, allowed)
-    status = _DEAL_STATUS.get(event.type)
-    if status is not None and data.opportunity is not None:
-        deal = Deal(at_ms, status, data.amount, data.currency, data.reason)
-        if _newer_deal(state.deals.get(data.opportunity), deal):
-            state.deals[data.opportunity] = deal
+    if event.activity is not None:
+        _count(state, event.activity, at_ms)
+    for channel, allowed in event.consent.items():
+        if _newer_consent(state.consent.get(channel), at_ms, allowed=allowed):
+            state.consent[channel] = (at_ms, allowed)
+    if event.deal is not None and event.opportunity is not None:
+        deal = event.deal if event.deal.at_ms == at_ms else msgspec.structs.replace(event.deal, at_ms=at_ms)
+        if _newer_deal(state.deals.get(event.opportunity), deal):
+            state.deals[event.opportunity] = deal
     if state.first is None or (at_ms, event.source) < state.first:
         state.first = (at_ms, event.source)
     state.newest_ms = max(state.newest_ms, at_ms)

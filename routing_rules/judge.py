@@ -172,8 +172,9 @@ def _track(standing: Standing, chosen: str, now_ms: int) -> str:
 
 def _may_contact(state: LeadState) -> bool:
     """Tell whether a channel is left: permission not withdrawn, and an address or number known."""
-    return any(
-        not state.denied(channel) and state.fact(channel) is not None for channel in ("email", "phone")
+    facts = state.facts
+    return ("email" in facts and not state.denied("email")) or (
+        "phone" in facts and not state.denied("phone")
     )
 
 
@@ -189,8 +190,8 @@ def _barred(state: LeadState, standing: Standing, now_ms: int) -> list[Missing]:
 
 
 def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
-    from_hand = (at_ms for kind, at_ms in state.last.items() if kind in HAND_RAISES)
-    return any(at_ms > since_ms for at_ms in from_hand)
+    last = state.last
+    return any(last[kind] > since_ms for kind in HAND_RAISES & last.keys())
 
 
 def _review_at(standing: Standing, now_ms: int, review_after_ms: int) -> int:

@@ -24,6 +24,8 @@ from pydantic import ValidationError as PydanticValidationError
 
 from schemas.activity import ActivityKind
 from schemas.errors import NotUnderstood
+from schemas.lead import Deal
+from schemas.lead_event import LeadEvent
 
 #: The largest event taken, in bytes of JSON.
 MAX_EVENT_BYTES: Final = 256 * 1024
@@ -79,9 +81,19 @@ _COUNT = re.compile(r"\s*(\d{1,9})\s*(?:\+|人|名|人以上|名以上)?\s*")
 
 
 def _employees(value: Any) -> Any:
-    """Read 500, "500", "１，０００人", "101-500" (the lower bound counts), "1000+"."""
-    if not isinstance(value, str):
-        return str(value) if isinstance(value, bool) else value  # true is no head count
+    if isinstance(value, str):
+        return head_count(value)
+    return str(value) if isinstance(value, bool) else value  # true is no head count
+
+
+@lru_cache(maxsize=4_096)
+def head_count(value: str) -> int:
+    """Read "500", "１，０００人", "101-500" (the lower bound counts), "1000+".
+
+    Raises:
+        ValueError: when it does not say a number of people.
+
+    """
     text = unicodedata.normalize("NFKC", value).replace(",", "")
     match = _RANGE.fullmatch(text) or _COUNT.fullmatch(text)
     if match is None:
@@ -177,23 +189,81 @@ class Event(BaseModel):
 
     @cached_property
     def identity_keys(self) -> list[tuple[str, str]]:
-        """Return the identity keys, the most certain first: the producer's own key, the address, the deal.
+        """Return the identity keys, the most certain first: the producer's own key, the address, the deal."""
+        deal = self.data.opportunity if self.type in DEAL_STATUS else None
+        return keys_of(self.source, self.subject, self.data.email, deal)
 
-        The CRM's key of an opportunity joins its later outcomes, which often name nobody, to the lead of the
-        first one that did.
-        """
-        found: list[tuple[str, str]] = []
-        deal = self.data.opportunity if self.type.startswith("outcome.") else None
-        if self.subject and self.subject != deal:
-            if "@" in self.subject:
-                found.append(("email", normal_email(self.subject)))
-            else:
-                found.append((f"ma:{self.source}", self.subject))
-        if self.data.email and ("email", self.data.email) not in found:
-            found.append(("email", self.data.email))
-        if deal:
-            found.append((f"deal:{self.source}", deal))
-        return found
+    def flat(self) -> LeadEvent:
+        """Return the event as the inside handles it."""
+        data = self.data
+        said = {name: value for name, value in data.__dict__.items() if value is not None}
+        if data.consent is not None:
+            said["consent"] = {channel: word for channel, word in data.consent.items() if word is not None}
+        at_ms = (self.time - _EPOCH) // _MS
+        return flatten(self.id, self.source, self.type, at_ms, self.subject, self.identity_keys, said)
+
+
+#: Outcome type -> what it says of the opportunity.
+DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
+_NOT_PROFILE: Final = ("activity", "consent", "opportunity", "amount", "currency", "reason")
+#: Fields of `data` that describe the lead itself; the others are what it did, permits or bought.
+PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+
+
+def keys_of(source: str, subject: str | None, email: str | None, deal: str | None) -> list[tuple[str, str]]:
+    """Return identity keys, the most certain first.
+
+    The CRM's key of an opportunity joins its later outcomes, which often name nobody, to the lead of the
+    first one that did.
+
+    Raises:
+        ValueError: when the subject looks like an address and is none.
+
+    """
+    found: list[tuple[str, str]] = []
+    if subject and subject != deal:
+        if "@" in subject:
+            found.append(("email", normal_email(subject)))
+        else:
+            found.append((f"ma:{source}", subject))
+    if email and ("email", email) not in found:
+        found.append(("email", email))
+    if deal:
+        found.append((f"deal:{source}", deal))
+    return found
+
+
+def flatten(
+    event_id: str, source: str, event_type: str, at_ms: int, subject: str | None, keys: list[tuple[str, str]],
+    said: dict[str, Any],
+) -> LeadEvent:  # fmt: skip
+    """Return the event as the inside handles it, from parts that were checked.
+
+    A subject that is an address says the lead's address, unless `data` names one.
+
+    Args:
+        event_id: with `source` the name of the event for ever.
+        source: who says so.
+        event_type: one of EVENT_TYPES.
+        at_ms: when it happened, in ms since 1970.
+        subject: the producer's own key of the lead, or an address.
+        keys: the identity keys.
+        said: all fields of `data` that say something; taken over, and what is left is the profile.
+
+    """
+    pop = said.pop
+    activity, consent = pop("activity", None), pop("consent", {})
+    opportunity, amount = pop("opportunity", None), pop("amount", None)
+    currency, reason = pop("currency", None), pop("reason", None)
+    if subject and "@" in subject and "email" not in said and keys[0][0] == "email":
+        said["email"] = keys[0][1]
+    status = DEAL_STATUS.get(event_type)
+    if status is None or opportunity is None:
+        return LeadEvent(event_id, source, event_type, at_ms, keys, said, activity, consent)
+    deal = Deal(at_ms, status, amount, currency, reason)
+    return LeadEvent(event_id, source, event_type, at_ms, keys, said, activity, consent, opportunity, deal)
 
 
 _NEEDED: Final = {

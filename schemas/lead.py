@@ -55,8 +55,11 @@ class LeadState(msgspec.Struct, omit_defaults=True):
 
         At the same instant a withdrawal counts.
         """
-        words = [word for name in (channel, "all") if (word := self.consent.get(name)) is not None]
-        return bool(words) and not max(words, key=lambda word: (word[0], not word[1]))[1]
+        own, general = self.consent.get(channel), self.consent.get("all")
+        if own is None or general is None:
+            word = own or general
+            return word is not None and not word[1]
+        return not max(own, general, key=lambda word: (word[0], not word[1]))[1]
 
 
 class Standing(msgspec.Struct, omit_defaults=True, frozen=True):

@@ -11,6 +11,7 @@ from routing_rules.roster import PoolState, Team, compile_team
 from schemas.event import Event
 from schemas.handover import Waiting
 from schemas.lead import LeadState, Standing
+from schemas.lead_event import LeadEvent
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.sla import SlaPolicy
 from schemas.rulebook.team import TeamFile
@@ -90,9 +91,9 @@ def a_document(**overrides: Any) -> dict[str, Any]:
     return document | {name: value for name, value in overrides.items() if name in _ENVELOPE}
 
 
-def an_event(**overrides: Any) -> Event:
-    """Return a canonical event; its time is not held against a receipt."""
-    return Event.model_validate(a_document(**overrides))
+def an_event(**overrides: Any) -> LeadEvent:
+    """Return a lead event; its time is not held against a receipt."""
+    return Event.model_validate(a_document(**overrides)).flat()
 
 
 def a_state(did: Mapping[str, Sequence[float]] | None = None, now: datetime = NOW, **said: Any) -> LeadState:

@@ -184,8 +184,7 @@ def _move_lead(
     )  # fmt: skip
     leads.insert_decisions(
         connection,
-        [{"id": held.lead_id, "now": ms(now), "verdict": "act", "was": row.standing.lifecycle_stage,
-          "stage": stage, "rule": rule, "version": loaded.version,
-          "reasons": msgspec.json.encode({"act": rule, "rep": held.rep}).decode(),
-          "inputs": msgspec.json.encode({"assignment_id": held.assignment_id, "rep": held.rep}).decode()}],
+        [(held.lead_id, ms(now), "act", row.standing.lifecycle_stage, stage, rule,
+          msgspec.json.encode({"act": rule, "rep": held.rep}),
+          msgspec.json.encode({"assignment_id": held.assignment_id, "rep": held.rep}), loaded.version)],
     )  # fmt: skip

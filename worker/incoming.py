@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import MAX_EVENT_BYTES, Event, understand
+from schemas.event import MAX_EVENT_BYTES, understand
+from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads
 from worker.intake.adapters import registry
 from worker.now import at_wall_ms
@@ -28,11 +30,9 @@ class Incoming:
     source: str
     event_id: str | None
     raw: bytes
-    event: Event | None = None
+    event: LeadEvent | None = None
     problem: NotUnderstood | None = None
     retry_of: int | None = None
-    #: The parsed document, to compare with one seen before.
-    document: Any = None
 
 
 def read_entry(entry: Entry) -> list[Incoming]:
@@ -65,6 +65,12 @@ def _unfit(
 
 
 def _one(entry: Entry, part: int, raw: bytes, received_ms: int, retry_of: int | None) -> Incoming:
+    event = quick.read(raw, received_ms)
+    if event is not None:
+        return Incoming(
+            entry.stream_id, part, received_ms, _CANONICAL, event.source, event.id, raw,
+            event=event, retry_of=retry_of,
+        )  # fmt: skip
     try:
         if len(raw) > MAX_EVENT_BYTES:
             raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
@@ -81,7 +87,7 @@ def _document(
     try:
         if len(raw) > MAX_EVENT_BYTES:
             raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
-        event = understand(document, _utc(received_ms))
+        event = understand(document, _utc(received_ms)).flat()
     except NotUnderstood as problem:
         source, event_id = _named(document)
         return _unfit(
@@ -90,7 +96,7 @@ def _document(
         )  # fmt: skip
     return Incoming(
         entry.stream_id, part, received_ms, platform, event.source, event.id, raw,
-        event=event, retry_of=retry_of, document=document,
+        event=event, retry_of=retry_of,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from worker import merging
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, quarantine
+from worker.store.copying import instant
 from worker.store.db import Clash
 from worker.store.leads import Key, LeadRow
 
@@ -35,6 +36,7 @@ _encode = msgspec.json.Encoder().encode
 class Judged:
     """What one batch came to."""
 
+    events: int = 0
     applied: int = 0
     repeats: int = 0
     quarantined: int = 0
@@ -59,7 +61,7 @@ def judge_batch(
         Clash: another worker took a key or an event first; do the whole batch again.
 
     """
-    result = Judged()
+    result = Judged(events=len(items))
     fresh = _without_repeats(connection, items, result)
     placed = _identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
@@ -87,11 +89,9 @@ def rejudge(connection: Connection, lead_ids: Iterable[int], loaded: Loaded, now
 
 def _without_repeats(connection: Connection, items: Sequence[Incoming], result: Judged) -> list[Incoming]:
     """Drop repeats; the same id with another body becomes a conflict that is kept and shown."""
-    known: dict[tuple[str, str], Any] = {
-        **leads.known_events(
-            connection, [(item.source, item.event_id or "") for item in items if item.event is not None]
-        )
-    }
+    known = leads.known_events(
+        connection, [(item.event.source, item.event.id) for item in items if item.event is not None]
+    )
     fresh: list[Incoming] = []
     for item in items:
         if item.event is None:
@@ -100,9 +100,9 @@ def _without_repeats(connection: Connection, items: Sequence[Incoming], result: 
         name = (item.event.source, item.event.id)
         seen = known.get(name)
         if seen is None:
-            known[name] = item.document
+            known[name] = item.raw
             fresh.append(item)
-        elif item.document == (loads(seen.encode()) if isinstance(seen, str) else seen):
+        elif _same(seen, item.raw):
             result.repeats += 1
         else:
             item.event = None
@@ -111,6 +111,11 @@ def _without_repeats(connection: Connection, items: Sequence[Incoming], result: 
             )
             fresh.append(item)
     return fresh
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    """Tell whether two bodies say the same: a sender may order and space its JSON anew."""
+    return one == other or loads(one) == loads(other)
 
 
 class _Ids(threading.local):
@@ -134,14 +139,14 @@ _ids = _Ids()
 
 def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) -> list[tuple[int, Incoming]]:
     """Find or make the lead of each event through its identity keys, the producer's own key first."""
-    wanted = {key for item in items if item.event is not None for key in item.event.identity_keys}
+    wanted = {key for item in items if item.event is not None for key in item.event.keys}
     known = leads.find_keys(connection, wanted) if wanted else {}
     new: dict[Key, int] = {}
     found: list[tuple[int, Incoming]] = []
     meetings: list[merging.Meeting] = []
     for item in items:
         assert item.event is not None  # noqa: S101 - the caller passes understood ones only
-        keys = item.event.identity_keys
+        keys = item.event.keys
         hits = list(dict.fromkeys(known[key] for key in keys if key in known))
         lead_id = hits[0] if hits else _ids.take(connection)
         for key in keys:
@@ -149,8 +154,8 @@ def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) 
                 known[key] = new[key] = lead_id
         meetings.extend(merging.Meeting(lead_id, other, keys[-1][0]) for other in hits[1:])
         found.append((lead_id, item))
-    if new and leads.insert_keys(connection, new) < len(new):
-        raise Clash
+    if new:
+        leads.insert_keys(connection, new)
     if meetings:
         moved = merging.settle(connection, meetings, now)
         found = [(moved.get(lead_id, lead_id), item) for lead_id, item in found]
@@ -171,19 +176,17 @@ def _fold(
     connection: Connection, placed: Sequence[tuple[int, Incoming]], rows: dict[int, LeadRow], now: datetime
 ) -> None:
     """Apply each event to its lead and record that it was."""
-    now_ms = int(now.timestamp() * 1000)
+    applied_at = instant(int(now.timestamp() * 1000))
     applied = []
     for lead_id, item in placed:
         event = item.event
         assert event is not None  # noqa: S101
         at_ms = fold(rows[lead_id].state, event, item.received_ms)
         applied.append(
-            {"s": event.source, "i": event.id, "t": event.type, "l": lead_id, "o": at_ms,
-             "r": item.received_ms, "a": now_ms, "b": item.raw.decode()}
+            (event.source, event.id, event.type, lead_id, instant(at_ms), instant(item.received_ms),
+             applied_at, item.raw)
         )  # fmt: skip
-    applied.sort(key=lambda row: (row["s"], row["i"]))
-    if applied and leads.insert_events(connection, applied) < len(applied):
-        raise Clash
+    leads.insert_events(connection, applied)
 
 
 def _judge_and_save(
@@ -194,15 +197,17 @@ def _judge_and_save(
         return
     _find_owners(connection, rows)
     now_ms = int(now.timestamp() * 1000)
-    saved, decided, waiting = [], [], []
+    made: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
     for row in rows:
         verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
         state = leads.encode_state(row.state)
-        saved.append(_lead_row(row, verdict, state, loaded.version, now_ms))
+        (made if row.is_new else changed).append(_lead_row(row, verdict, state, loaded.version, now_ms))
         if row.is_new or _is_news(row.standing, verdict):
-            decided.append(_decision_row(row, verdict, loaded.version, now_ms))
+            decided.append(_decision_row(row, verdict, state, loaded.version, now_ms))
         if verdict.verdict == "ready" and verdict.reasons.route is not None:
             route = verdict.reasons.route
             waiting.append(
@@ -216,9 +221,8 @@ def _judge_and_save(
             opened.append(row.lead_id)
         elif ended is not None:
             taken_back.append((row.lead_id, ended))
-    leads.save_leads(connection, saved)
-    if decided:
-        leads.insert_judgements(connection, decided)
+    leads.save_leads(connection, made, changed)
+    leads.insert_decisions(connection, decided)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)
@@ -275,27 +279,28 @@ def _ended_with_sales(before: str, verdict: Judgement) -> str | None:
     return "recycled" if before in WITH_SALES else None
 
 
-def _lead_row(row: LeadRow, verdict: Judgement, state: str, version: int, now_ms: int) -> dict[str, Any]:
-    return {
-        "id": row.lead_id, "email": row.state.fact("email"), "company": row.state.fact("company"),
-        "account": row.account_key, "stage": verdict.lifecycle_stage, "persona": verdict.persona,
-        "fit": verdict.fit, "grade": verdict.fit_grade, "engagement": verdict.engagement,
-        "buying": verdict.buying_stage, "track": verdict.track, "rule": verdict.reasons.rule,
-        "review": verdict.review_at_ms, "version": version, "state": state, "now": now_ms,
-    }  # fmt: skip
-
-
-def _decision_row(row: LeadRow, verdict: Judgement, version: int, now_ms: int) -> dict[str, Any]:
-    """Return a decision; of its inputs all but the state, which is taken from the lead's row as it is saved."""
-    inputs = b'{"judgement":%d,"now_ms":%d,"account_owner":%s,"standing":%s,"state":' % (
-        JUDGEMENT, now_ms, _encode(row.account_owner), _encode(row.standing),
+def _lead_row(row: LeadRow, verdict: Judgement, state: bytes, version: int, now_ms: int) -> tuple[Any, ...]:
+    facts = row.state.facts
+    email, company = facts.get("email"), facts.get("company")
+    return (
+        row.lead_id, email and email[1], company and company[1], row.account_key, verdict.lifecycle_stage,
+        verdict.persona, verdict.fit, verdict.fit_grade, verdict.engagement, verdict.buying_stage, verdict.track,
+        verdict.reasons.rule, verdict.review_at_ms, version, state, now_ms,
     )  # fmt: skip
-    return {
-        "id": row.lead_id, "now": now_ms, "verdict": verdict.verdict,
-        "was": None if row.is_new else row.standing.lifecycle_stage, "stage": verdict.lifecycle_stage,
-        "rule": verdict.reasons.rule, "reasons": _encode(verdict.reasons).decode(), "inputs": inputs.decode(),
-        "version": version,
-    }  # fmt: skip
+
+
+def _decision_row(
+    row: LeadRow, verdict: Judgement, state: bytes, version: int, now_ms: int
+) -> tuple[Any, ...]:
+    """Return a decision with all that it rests on, so that it can be computed again."""
+    inputs = b'{"judgement":%d,"now_ms":%d,"account_owner":%s,"standing":%s,"state":%s}' % (
+        JUDGEMENT, now_ms, _encode(row.account_owner), _encode(row.standing), state,
+    )  # fmt: skip
+    was = None if row.is_new else row.standing.lifecycle_stage
+    return (
+        row.lead_id, now_ms, verdict.verdict, was, verdict.lifecycle_stage, verdict.reasons.rule,
+        _encode(verdict.reasons), inputs, version,
+    )  # fmt: skip
 
 
 def replay(inputs: str, loaded: Loaded) -> Judgement:

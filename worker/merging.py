@@ -92,7 +92,7 @@ def _merge(
     run(
         connection,
         "UPDATE tasuki.lead SET state = :state WHERE lead_id = :kept",
-        state=leads.encode_state(merge(one.state, other.state)), kept=kept,
+        state=leads.encode_state(merge(one.state, other.state)).decode(), kept=kept,
     )  # fmt: skip
     run(
         connection,

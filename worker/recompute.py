@@ -52,7 +52,7 @@ def _not_folded(connection: Connection) -> Found:
         ids=sorted(states),
     )
     for row in rows:
-        event = understand(loads(row.body.encode()), row.received_at)
+        event = understand(loads(row.body.encode()), row.received_at).flat()
         fold(again[row.lead_id], event, ms(row.received_at))
     offence = "a lead judged lately is not the fold of its events"
     return (

@@ -19,6 +19,7 @@ from worker.judging import Judged, rejudge
 from worker.locks import lock_key, only_one
 from worker.logs import get_logger
 from worker.now import now, wall_time
+from worker.settings import settings
 from worker.store.db import in_transaction
 from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
@@ -26,6 +27,8 @@ log = get_logger()
 
 #: Seconds that one hand-over may run; what is left gets a poke of its own, so that sweeps have their turn.
 HAND_OVER_S: Final = 5.0
+#: Seconds between two pokes of a pool while one full batch follows another.
+FULL_LOAD_S: Final = 0.3
 #: Seconds that one delivery may run; the sweep pokes the next.
 DELIVER_S: Final = 20.0
 #: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
@@ -78,13 +81,39 @@ def after_judged(judged: Judged) -> None:
     poke_pools(judged.pools | judged.freed)
 
 
+class _Followers:
+    """Pokes the hand-over of pools: at once, but only so often while full batches follow one another.
+
+    Then each batch makes a few leads ready in the same few pools, and a hand-over costs as much for one lead
+    as for many. What is held back when a drain ends or dies is found by the sweep.
+    """
+
+    def __init__(self) -> None:
+        self._pools: set[str] = set()
+        self._next = 0.0
+
+    def after(self, judged: Judged) -> None:
+        """Note the pools of a committed batch, and poke them if it is time."""
+        self._pools |= judged.pools | judged.freed
+        if judged.events < settings().batch_size or time.monotonic() >= self._next:
+            self.poke()
+
+    def poke(self) -> None:
+        """Poke all pools that were noted."""
+        poke_pools(self._pools)
+        self._pools.clear()
+        self._next = time.monotonic() + FULL_LOAD_S
+
+
 @app.task(name="tasuki.judge")
 def judge(slot: int = 0) -> None:
     """Drain the stream, once a slot at a time."""
     _taken("tasuki.judge", slot)
     with only_one(f"judge:{slot}", 15) as hold:
         if hold.mine:
-            drain(slot, after_judged, alive=hold.extend)
+            followers = _Followers()
+            drain(slot, followers.after, alive=hold.extend)
+            followers.poke()
 
 
 @app.task(name="tasuki.hand_over")

@@ -100,7 +100,7 @@ def test_the_day_of_falling_below_is_exact(
     if engagement(ledger, rules, TODAY)[0] < line:
         assert day is None
         return
-    below = (at for at in range(TODAY, TODAY + 3_000) if engagement(ledger, rules, at)[0] < line)
+    below = (at for at in range(TODAY, TODAY + 12_000) if engagement(ledger, rules, at)[0] < line)
     assert day == next(below, None)
 
 

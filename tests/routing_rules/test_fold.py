@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_rules.facts import DAY_MS
-from routing_rules.fold import PROFILE_FIELDS, fold, merge
-from schemas.event import Event
+from routing_rules.fold import fold, merge
+from schemas.event import PROFILE
 from schemas.lead import LeadState
+from schemas.lead_event import LeadEvent
 from tests.factories import NOW, NOW_MS, an_event, ms
 
 HOUR = timedelta(hours=1)
@@ -37,7 +38,7 @@ _DATA = st.fixed_dictionaries(
 
 
 @st.composite
-def events(draw: st.DrawFn, max_size: int = 8) -> list[Event]:
+def events(draw: st.DrawFn, max_size: int = 8) -> list[LeadEvent]:
     return [
         an_event(
             time=NOW + draw(st.sampled_from([-720, -25, -24, -1, 0, 1, 5])) * HOUR,
@@ -50,7 +51,7 @@ def events(draw: st.DrawFn, max_size: int = 8) -> list[Event]:
     ]  # fmt: skip
 
 
-def folded(stream: Sequence[Event], received_ms: int = NOW_MS) -> LeadState:
+def folded(stream: Sequence[LeadEvent], received_ms: int = NOW_MS) -> LeadState:
     state = LeadState()
     for event in stream:
         fold(state, event, received_ms)
@@ -58,20 +59,20 @@ def folded(stream: Sequence[Event], received_ms: int = NOW_MS) -> LeadState:
 
 
 @given(st.data(), events())
-def test_any_order_gives_the_same_lead(data: st.DataObject, stream: list[Event]) -> None:
+def test_any_order_gives_the_same_lead(data: st.DataObject, stream: list[LeadEvent]) -> None:
     """Events may arrive in any order: the lead is the same to the last field."""
     assert folded(data.draw(st.permutations(stream))) == folded(stream)
 
 
 @given(events(), events())
-def test_merging_is_folding_all_events_into_one(some: list[Event], others: list[Event]) -> None:
+def test_merging_is_folding_all_events_into_one(some: list[LeadEvent], others: list[LeadEvent]) -> None:
     """Two leads that turn out to be one are the lead that all their events make."""
     assert merge(folded(some), folded(others)) == folded([*some, *others])
 
 
 @given(events(), events(), events())
 def test_merging_knows_no_order_and_no_brackets(
-    one: list[Event], two: list[Event], three: list[Event]
+    one: list[LeadEvent], two: list[LeadEvent], three: list[LeadEvent]
 ) -> None:
     """Whichever is merged into whichever, and in which order, the lead is the same."""
     a, b, c = folded(one), folded(two), folded(three)
@@ -81,7 +82,7 @@ def test_merging_knows_no_order_and_no_brackets(
 
 
 @given(events(), events())
-def test_merging_changes_neither_lead(some: list[Event], others: list[Event]) -> None:
+def test_merging_changes_neither_lead(some: list[LeadEvent], others: list[LeadEvent]) -> None:
     """A merge can be undone: both leads are what they were."""
     a, b = folded(some), folded(others)
     merged = merge(a, b)
@@ -91,25 +92,25 @@ def test_merging_changes_neither_lead(some: list[Event], others: list[Event]) ->
 
 
 @given(events())
-def test_a_stored_lead_is_the_lead(stream: list[Event]) -> None:
+def test_a_stored_lead_is_the_lead(stream: list[LeadEvent]) -> None:
     """Writing a lead down and reading it again changes nothing."""
     state = folded(stream)
     assert msgspec.json.decode(msgspec.json.encode(state), type=LeadState) == state
 
 
 @given(events(max_size=20))
-def test_the_ledger_counts_exactly(stream: list[Event]) -> None:
+def test_the_ledger_counts_exactly(stream: list[LeadEvent]) -> None:
     """Each activity counts once, on its UTC day; a repeat that was not deduplicated would show."""
     wanted: dict[str, Counter[int]] = {}
     for event in stream:
-        if event.data.activity is not None:
-            day = min(ms(event.time), NOW_MS) // DAY_MS
-            wanted.setdefault(event.data.activity, Counter())[day] += 1
+        if event.activity is not None:
+            day = min(event.at_ms, NOW_MS) // DAY_MS
+            wanted.setdefault(event.activity, Counter())[day] += 1
     assert folded(stream).ledger == {kind: dict(days) for kind, days in wanted.items()}
 
 
 @given(events(), st.integers(0, 48))
-def test_no_time_is_later_than_its_receipt(stream: list[Event], hours: int) -> None:
+def test_no_time_is_later_than_its_receipt(stream: list[LeadEvent], hours: int) -> None:
     """A sender's clock that runs ahead cannot win against words said later."""
     received_ms = NOW_MS - hours * 3_600_000
     state = folded(stream, received_ms)
@@ -134,10 +135,7 @@ def test_the_millisecond_that_a_float_loses() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    sorted(
-        set(PROFILE_FIELDS)
-        - {"email", "employees", "corporate_number", "country", "account_owner", "language"}
-    ),
+    sorted(PROFILE - {"email", "employees", "corporate_number", "country", "account_owner", "language"}),
 )
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_the_newest_word_wins(field: str, newest_first: bool) -> None:

@@ -134,7 +134,7 @@ def test_killed_child_blocks_its_slot_only_for_a_moment(system: System) -> None:
     system.until_empty()
     system.do(TRIGGER % "PERFORM pg_sleep(600);")
     system.send(mixed(10, 50))
-    eventually(lambda: system.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO tasuki.event%'"
+    eventually(lambda: system.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY tasuki.event%'"
                                   " AND wait_event = 'PgSleep'"), "the batch is being judged")  # fmt: skip
     busy = slot_pid(system)
     os.kill(busy, signal.SIGKILL)

@@ -1,11 +1,12 @@
 """Each transaction fails at each of its statements, in two ways; nothing is half done, and done again it is whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy import event as sa_event
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -14,7 +15,7 @@ from tests.fixtures.system import READY, System, event
 from worker import acting, now, rulebooks
 from worker.handing import hand_over
 from worker.judging import rejudge
-from worker.store import db
+from worker.store import copying, db
 from worker.store.db import in_transaction
 from worker.sweeping import due_reviews, sweep_clocks
 
@@ -57,19 +58,41 @@ class Failure:
             self.met = True
             if self.how == "data error":
                 cursor.execute("SELECT 1 / 0")
-            pid = connection.connection.driver_connection.info.backend_pid
-            with db.engine().connect() as other:
-                other.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            self.cut(connection)
+
+    def before_copy(self, connection: Connection) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.met = True
+            if self.how == "data error":
+                connection.exec_driver_sql("SELECT 1 / 0")
+            self.cut(connection)
+
+    @staticmethod
+    def cut(connection: Any) -> None:
+        pid = connection.connection.driver_connection.info.backend_pid
+        with db.engine().connect() as other:
+            other.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
 
 @contextmanager
 def failing(failure: Failure) -> Iterator[None]:
-    """Watch every statement of this process's engine."""
+    """Watch every statement of this process's engine, and every COPY, of which the engine knows nothing."""
     engine = db.engine()
+    copy = copying.insert_new
+
+    def watched(
+        connection: Connection, table: str, columns: Mapping[str, str], rows: Iterable[tuple[Any, ...]]
+    ) -> None:
+        failure.before_copy(connection)
+        copy(connection, table, columns, rows)
+
     sa_event.listen(engine, "before_cursor_execute", failure)
+    copying.insert_new = watched
     try:
         yield
     finally:
+        copying.insert_new = copy
         sa_event.remove(engine, "before_cursor_execute", failure)
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from schemas.lead import LeadState, Standing
+from worker.store import copying
+from worker.store.copying import instant
 from worker.store.db import run
 from worker.store.rows import as_json, ms_or_none
 
@@ -33,9 +36,9 @@ class LeadRow:
     before: str = field(default="{}")
 
 
-def encode_state(state: LeadState) -> str:
+def encode_state(state: LeadState) -> bytes:
     """Return a state as the JSON text that is stored."""
-    return _encoder.encode(state).decode()
+    return _encoder.encode(state)
 
 
 def decode_state(text: str) -> LeadState:
@@ -48,7 +51,7 @@ def next_block(connection: Connection) -> int:
     return int(run(connection, "SELECT nextval('tasuki.lead_seq')").scalar())
 
 
-def known_events(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def known_events(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
     """Return the bodies of those events that were applied before."""
     rows = run(
         connection,
@@ -56,7 +59,7 @@ def known_events(connection: Connection, names: Sequence[tuple[str, str]]) -> di
         " JOIN tasuki.event e ON e.source = r.s AND e.event_id = r.i",
         rows=as_json([{"s": source, "i": event_id} for source, event_id in names]),
     )
-    return {(row.source, row.event_id): row.body for row in rows}
+    return {(row.source, row.event_id): row.body.encode() for row in rows}
 
 
 def find_keys(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
@@ -70,16 +73,15 @@ def find_keys(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
     return {(row.kind, row.value): row.lead_id for row in rows}
 
 
-def insert_keys(connection: Connection, keys: dict[Key, int]) -> int:
-    """Insert keys that are new, in a fixed order; return how many were."""
-    result = run(
-        connection,
-        "INSERT INTO tasuki.lead_key (kind, value, lead_id)"
-        " SELECT k, v, l FROM json_to_recordset(cast(:rows AS json)) AS r(k text, v text, l bigint)"
-        " ON CONFLICT DO NOTHING",
-        rows=as_json([{"k": k, "v": v, "l": lead_id} for (k, v), lead_id in sorted(keys.items())]),
-    )
-    return int(result.rowcount)
+def insert_keys(connection: Connection, keys: dict[Key, int]) -> None:
+    """Insert keys that are new, in a fixed order.
+
+    Raises:
+        Clash: one of them is another lead's by now.
+
+    """
+    rows = ((kind, value, lead_id) for (kind, value), lead_id in sorted(keys.items()))
+    copying.insert_new(connection, "lead_key", {"kind": "text", "value": "text", "lead_id": "int8"}, rows)
 
 
 _LEAD_COLUMNS = (
@@ -145,57 +147,81 @@ def account_owners(connection: Connection, account_keys: Iterable[str]) -> dict[
     return {row.account_key: row.owner for row in rows}
 
 
-def insert_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert applied events in a fixed order; return how many were new."""
-    result = run(
-        connection,
-        "INSERT INTO tasuki.event (source, event_id, type, lead_id, occurred_at, received_at, applied_at, body)"
-        " SELECT s, i, t, l, to_timestamp(o / 1000.0), to_timestamp(r / 1000.0), to_timestamp(a / 1000.0), b"
-        " FROM json_to_recordset(cast(:rows AS json))"
-        " AS x(s text, i text, t text, l bigint, o bigint, r bigint, a bigint, b text)"
-        " ON CONFLICT DO NOTHING",
-        rows=as_json(rows),
+_EVENT = {
+    "source": "text", "event_id": "text", "type": "text", "lead_id": "int8", "occurred_at": "instant",
+    "received_at": "instant", "applied_at": "instant", "body": "utf8",
+}  # fmt: skip
+
+
+def insert_events(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Insert applied events in a fixed order.
+
+    Raises:
+        Clash: one of them was applied by another worker.
+
+    """
+    if rows:
+        rows.sort(key=itemgetter(0, 1))
+        copying.insert_new(connection, "event", _EVENT, rows)
+
+
+#: What a judgement writes of a lead, and how; `lead_id` comes first, `state` (as bytes) and the instant last.
+_JUDGED = {
+    "lead_id": "int8", "email": "text", "company": "text", "account_key": "text", "lifecycle_stage": "text",
+    "persona": "text", "fit": "int2", "fit_grade": "text", "engagement": "float8", "buying_stage": "text",
+    "track": "text", "rule": "text", "review_at": "instant", "rulebook_version": "int4", "state": "utf8",
+    "updated_at": "instant",
+}  # fmt: skip
+_NEW = {**_JUDGED, "created_at": "instant"}
+_IN_JSON = {"instant": "bigint", "utf8": "text"}
+_UPDATE = (
+    "UPDATE tasuki.lead l SET "  # noqa: S608 - constants
+    + ", ".join(
+        f"{name} = " + (f"to_timestamp(r.{name} / 1000.0)" if kind == "instant" else f"r.{name}")
+        for name, kind in _JUDGED.items()
+        if name != "lead_id"
     )
-    return int(result.rowcount)
-
-
-def save_leads(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write judged leads: new ones are inserted, known ones (locked before) updated."""
-    run(
-        connection,
-        "INSERT INTO tasuki.lead (lead_id, email, company, account_key, lifecycle_stage, persona, fit, fit_grade,"
-        " engagement, buying_stage, track, rule, review_at, rulebook_version, state, created_at, updated_at)"
-        " SELECT id, email, company, account, stage, persona, fit, grade, engagement, buying, track, rule,"
-        " to_timestamp(review / 1000.0), version, state, to_timestamp(now / 1000.0), to_timestamp(now / 1000.0)"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, email text, company text, account text,"
-        " stage text, persona text, fit smallint, grade text, engagement double precision, buying text,"
-        " track text, rule text, review bigint, version integer, state text, now bigint)"
-        " ON CONFLICT (lead_id) DO UPDATE SET email = excluded.email, company = excluded.company,"
-        " account_key = excluded.account_key, lifecycle_stage = excluded.lifecycle_stage,"
-        " persona = excluded.persona, fit = excluded.fit, fit_grade = excluded.fit_grade,"
-        " engagement = excluded.engagement, buying_stage = excluded.buying_stage, track = excluded.track,"
-        " rule = excluded.rule, review_at = excluded.review_at, rulebook_version = excluded.rulebook_version,"
-        " state = excluded.state, updated_at = excluded.updated_at",
-        rows=as_json(rows),
-    )
-
-
-_DECISION = (
-    "INSERT INTO tasuki.decision (lead_id, at, verdict, from_stage, to_stage, rule, reasons, inputs, rulebook_version)"
-    " SELECT id, to_timestamp(now / 1000.0), verdict, was, stage, r.rule, reasons, {inputs}, version"
-    " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, now bigint, verdict text, was text,"
-    " stage text, rule text, reasons text, inputs text, version integer){more}"
+    + " FROM json_to_recordset(cast(:rows AS json)) AS r("
+    + ", ".join(f"{name} {_IN_JSON.get(kind, kind)}" for name, kind in _JUDGED.items())
+    + ") WHERE l.lead_id = r.lead_id"
 )
+_INSTANTS = [at for at, kind in enumerate(_JUDGED.values()) if kind == "instant"]
 
 
-def insert_judgements(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Record judgements of leads that were just saved; the state that they rest on is completed from there."""
-    sql = _DECISION.format(
-        inputs="r.inputs || l.state || '}'", more=" JOIN tasuki.lead l ON l.lead_id = r.id"
-    )
-    run(connection, sql, rows=as_json(rows))
+def save_leads(
+    connection: Connection, made: Sequence[tuple[Any, ...]], changed: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write judged leads; columns as in `_JUDGED`, instants in ms.
+
+    Args:
+        connection: the transaction.
+        made: those that it made.
+        changed: those that were there, and that it locked.
+
+    """
+    if made:
+        copying.insert_new(connection, "lead", _NEW, (_in_copy(row) for row in made))
+    if changed:
+        rows = [dict(zip(_JUDGED, (*row[:-2], row[-2].decode(), row[-1]), strict=True)) for row in changed]
+        run(connection, _UPDATE, rows=as_json(rows))
 
 
-def insert_decisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Record what was decided otherwise, by a rep's act, and on what it rests."""
-    run(connection, _DECISION.format(inputs="r.inputs", more=""), rows=as_json(rows))
+def _in_copy(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    sent = list(row)
+    for at in _INSTANTS:
+        sent[at] = instant(sent[at])
+    sent.append(sent[-1])
+    return tuple(sent)
+
+
+_DECISION = {
+    "lead_id": "int8", "at": "instant", "verdict": "text", "from_stage": "text", "to_stage": "text",
+    "rule": "text", "reasons": "utf8", "inputs": "utf8", "rulebook_version": "int4",
+}  # fmt: skip
+
+
+def insert_decisions(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Record what was decided, why, and on what it rests; columns as in `_DECISION`, the instant in ms."""
+    if rows:
+        sent = ((row[0], instant(row[1]), *row[2:]) for row in rows)
+        copying.insert_new(connection, "decision", _DECISION, sent)

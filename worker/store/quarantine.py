@@ -69,23 +69,6 @@ def record_batch(connection: Connection, *, worker: str, now: datetime, **counts
     )  # fmt: skip
 
 
-def count_tries(connection: Connection, stream_ids: Sequence[str], now: datetime) -> dict[str, int]:
-    """Count one more try for entries that came back from a failed or dead worker."""
-    rows = run(
-        connection,
-        "INSERT INTO tasuki.attempt (stream_id, tries, first_at)"
-        " SELECT unnest(cast(:ids AS text[])), 1, :now"
-        " ON CONFLICT (stream_id) DO UPDATE SET tries = tasuki.attempt.tries + 1 RETURNING stream_id, tries",
-        ids=sorted(stream_ids), now=now,
-    )  # fmt: skip
-    return {row.stream_id: row.tries for row in rows}
-
-
-def forget_tries(connection: Connection, stream_ids: Sequence[str]) -> None:
-    """Forget the tries of entries that came through."""
-    run(connection, "DELETE FROM tasuki.attempt WHERE stream_id = ANY(:ids)", ids=list(stream_ids))
-
-
 def listed(connection: Connection, *, everything: bool, limit: int) -> list[Any]:
     """Return quarantined events, the newest first; open ones only unless `everything`."""
     where = "" if everything else "WHERE resolved_at IS NULL"
