@@ -59,7 +59,7 @@ def known_events(connection: Connection, names: Sequence[tuple[str, str]]) -> di
         " JOIN tasuki.event e ON e.source = r.s AND e.event_id = r.i",
         rows=as_json([{"s": source, "i": event_id} for source, event_id in names]),
     )
-    return {(row.source, row.event_id): row.body.encode() for row in rows}
+    return {(source, event_id): body.encode() for source, event_id, body in rows}
 
 
 def find_keys(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
@@ -70,7 +70,7 @@ def find_keys(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
         " JOIN tasuki.lead_key k ON k.kind = r.k AND k.value = r.v",
         rows=as_json([{"k": kind, "v": value} for kind, value in keys]),
     )
-    return {(row.kind, row.value): row.lead_id for row in rows}
+    return {(kind, value): lead_id for kind, value, lead_id in rows}
 
 
 def insert_keys(connection: Connection, keys: dict[Key, int]) -> None:
@@ -100,7 +100,7 @@ def lock_leads(connection: Connection, lead_ids: Iterable[int]) -> dict[int, Lea
         " WHERE l.lead_id = ANY(:ids) ORDER BY l.lead_id FOR NO KEY UPDATE OF l",
         ids=sorted(lead_ids),
     )
-    return {row.lead_id: _row(row) for row in rows}
+    return {row[0]: _row(row) for row in rows}
 
 
 def read_lead(connection: Connection, lead_id: int) -> LeadRow | None:
@@ -115,26 +115,18 @@ def read_lead(connection: Connection, lead_id: int) -> LeadRow | None:
 
 
 def _row(row: Any) -> LeadRow:
+    (
+        lead_id, state, stage, track, recycle_count, recycled_at, cool_down_until, buying_stage, persona, fit_grade,
+        rule, account_key, owner, merged_into, account_owner,
+    ) = row  # fmt: skip
+    standing = Standing(
+        stage, track, recycle_count, ms_or_none(recycled_at), ms_or_none(cool_down_until), buying_stage, persona,
+        fit_grade, rule,
+    )  # fmt: skip
     return LeadRow(
-        lead_id=row.lead_id,
-        state=_state_decoder.decode(row.state),
-        standing=Standing(
-            lifecycle_stage=row.lifecycle_stage,
-            track=row.track,
-            recycle_count=row.recycle_count,
-            recycled_at_ms=ms_or_none(row.recycled_at),
-            cool_down_until_ms=ms_or_none(row.cool_down_until),
-            buying_stage=row.buying_stage,
-            persona=row.persona,
-            fit_grade=row.fit_grade,
-            rule=row.rule,
-        ),
-        account_key=row.account_key,
-        account_owner=row.account_owner,
-        owner=row.owner,
-        merged_into=row.merged_into,
-        before=row.state,
-    )
+        lead_id, _state_decoder.decode(state), standing, account_key, account_owner, owner,
+        merged_into=merged_into, before=state,
+    )  # fmt: skip
 
 
 def account_owners(connection: Connection, account_keys: Iterable[str]) -> dict[str, str]:
