@@ -1,8 +1,10 @@
 """A rulebook made ready to judge with: conditions as closures, tables worked out, names resolved."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
 
-from routing_rules.conditions import Check, Node, Test, compile_node, parse
+from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
 from routing_rules.engagement import Scoring, compile_scoring
 from routing_rules.parts import Part, compile_part
 from schemas.rulebook.book import Rulebook
@@ -68,6 +70,28 @@ class CompiledBook:
     #: rep -> the first pool they are a member of.
     home_pool: dict[str, str]
     source: Rulebook
+    #: The fields that fit asks, where many leads share their values; then it is worked out once for each.
+    fit_fields: tuple[str, ...] | None
+    fit_known: "dict[tuple[object, ...], Fit]" = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well a lead matches its best persona."""
+
+    persona: CompiledPersona
+    #: 0-100.
+    fit: int
+    #: Index of each fit rule that held.
+    rules: list[int]
+    #: Share of the persona's points of which the facts are known, 0-1.
+    known: float
+
+
+#: Fields whose values hardly any two leads share.
+_OWN: Final = frozenset(
+    {"person.email", "person.phone", "company.name", "company.domain", "company.corporate_number"}
+)
 
 
 def compile_book(book: Rulebook, version: int) -> CompiledBook:
@@ -123,7 +147,20 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         reasons={reason.id: reason for reason in book.nurture.reasons},
         home_pool=home_pool,
         source=book,
+        fit_fields=_shared_fields(
+            parse(rule.when, stages=stages, judged=False)
+            for persona in book.persona.personas
+            for rule in persona.fit
+        ),
     )
+
+
+def _shared_fields(nodes: Iterable[Node]) -> tuple[str, ...] | None:
+    """Return the fields that conditions ask, or None where what they ask is a lead's own or moves with time."""
+    tests = [test for node in nodes for test in tests_of(node)]
+    if any(test.field in _OWN or test.spec.kind in ("activity", "hand_raise") for test in tests):
+        return None
+    return tuple(sorted({test.field for test in tests}))
 
 
 def _asks_to_talk(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routing_rules.compiled import CompiledBook, CompiledPersona
+from routing_rules.compiled import CompiledBook, CompiledPersona, Fit
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
 from routing_rules.readiness import first_ready, what_is_missing
@@ -13,6 +13,8 @@ from schemas.lead import WITH_SALES, LeadState, Standing
 
 #: Raised by one whenever the same inputs may give another judgement; decisions say under which they were made.
 JUDGEMENT: Final = 1
+#: Combinations of facts whose fit is kept, in a few MB a rulebook version.
+FITS_KEPT: Final = 20_000
 
 
 def judge(
@@ -36,7 +38,8 @@ def judge(
 
     """
     facts = gather(state, standing, now_ms, account_owner)
-    persona, fit, fit_rules, known = best_fit(facts, book)
+    best = best_fit(facts, book)
+    persona, fit = best.persona, best.fit
     points, parts = engagement(state.ledger, book.scoring, facts.today)
     grade = fit_grade(fit, book)
     values = facts.values
@@ -52,7 +55,7 @@ def judge(
         review_at_ms: int | None = None, nearest: str | None = None, missing: list[Missing] | None = None,
     ) -> Judgement:  # fmt: skip
         destination = route(facts, book) if verdict == "ready" else None
-        reasons = Reasons(fit_rules, known, parts, rule, nearest, missing or [], destination)
+        reasons = Reasons(best.rules, best.known, parts, rule, nearest, missing or [], destination)
         return Judgement(
             verdict, lifecycle_stage, persona.id, fit, grade, points, stage, track, review_at_ms, reasons
         )
@@ -92,13 +95,25 @@ def judge(
     )  # fmt: skip
 
 
-def best_fit(facts: Facts, book: CompiledBook) -> tuple[CompiledPersona, int, list[int], float]:
-    """Return the persona that fits best, the fit (0-100), the rules that held, and the known share (0-1).
+def best_fit(facts: Facts, book: CompiledBook) -> Fit:
+    """Return how well the lead matches the persona that fits best.
 
     fit = 100 * points of the rules that hold / points of all rules. An unknown fact earns nothing and is
     told by the known share.
     """
-    best: tuple[CompiledPersona, int, list[int], float] | None = None
+    if book.fit_fields is None:
+        return _best_fit(facts, book)
+    asked = tuple(map(facts.values.get, book.fit_fields))
+    best = book.fit_known.get(asked)
+    if best is None:
+        if len(book.fit_known) >= FITS_KEPT:
+            book.fit_known.clear()
+        best = book.fit_known[asked] = _best_fit(facts, book)
+    return best
+
+
+def _best_fit(facts: Facts, book: CompiledBook) -> Fit:
+    best: Fit | None = None
     for persona in book.personas:
         earned = 0
         unknown = 0
@@ -111,8 +126,8 @@ def best_fit(facts: Facts, book: CompiledBook) -> tuple[CompiledPersona, int, li
             elif said is None:
                 unknown += points
         fit = round(100 * earned / persona.most)
-        if best is None or fit > best[1]:
-            best = (persona, fit, held, round(1 - unknown / persona.most, 2))
+        if best is None or fit > best.fit:
+            best = Fit(persona, fit, held, round(1 - unknown / persona.most, 2))
     assert best is not None  # noqa: S101 - the contract asks for at least one persona
     return best
 

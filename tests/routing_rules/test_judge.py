@@ -1,6 +1,7 @@
 """The judgement on the shipped rulebook: a table that a salesperson can read, then what holds for every lead."""
 
 import copy
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from routing_rules.fold import fold
 from routing_rules.judge import best_fit, fit_grade, judge
 from schemas.decision import Judgement
 from schemas.lead import WITH_SALES, LeadState, Standing
-from tests.factories import NOW, NOW_MS, WHO, a_compiled_book, a_standing, a_state, an_event
+from tests.factories import NOW, NOW_MS, WHO, a_compiled_book, a_rulebook, a_standing, a_state, an_event
 
 BOOK = a_compiled_book()
 # who | did what how many days ago | grade | stage | verdict | by this rule, or held on this track
@@ -284,7 +285,7 @@ def test_fit_never_falls_when_a_matching_fact_becomes_known(order: list[str], kn
     """An unknown fact earns nothing, so learning one that matches can only help."""
     said: dict[str, Any] = {"email": None} | {name: _FACTS[name] for name in order[:known]}
     more = {**said, order[known]: _FACTS[order[known]]}
-    fits = [best_fit(gather(a_state(**words), Standing(), NOW_MS), BOOK)[1] for words in (said, more)]
+    fits = [best_fit(gather(a_state(**words), Standing(), NOW_MS), BOOK).fit for words in (said, more)]
     assert fits[0] <= fits[1]
 
 
@@ -294,3 +295,25 @@ def test_a_lead_of_whom_nothing_is_known_is_judged() -> None:
     assert (came.fit, came.fit_grade, came.buying_stage, came.verdict) == (0, "D", "awareness", "nurture")
     assert came.reasons.missing[0].field == "contact_channel"
     assert came.reasons.known == 0
+
+
+@pytest.mark.parametrize("who", sorted(WHO))
+def test_a_remembered_fit_is_the_fit(who: str) -> None:
+    """The fit of facts that were met before is the one that a rulebook without memory gives."""
+    forgetful = dataclasses.replace(BOOK, fit_fields=None)
+    facts = gather(a_state(**WHO[who]), Standing(), NOW_MS)
+    assert BOOK.fit_fields
+    assert best_fit(facts, BOOK) == best_fit(facts, BOOK) == best_fit(facts, forgetful)
+
+
+def test_a_fit_that_rests_on_what_a_lead_did_is_not_remembered() -> None:
+    """Two leads with the same facts differ where the persona asks what they did."""
+    document = a_rulebook().model_dump(mode="json")["persona"]
+    document["personas"] = document["personas"][:1]
+    document["personas"][0]["fit"].append({"points": 50, "when": {"activity.trial_started": {"at_least": 1}}})
+    book = a_compiled_book(persona=document)
+    idle, busy = (
+        gather(a_state(did, **WHO["情シス課長100人"]), Standing(), NOW_MS)
+        for did in ({}, {"trial_started": [1]})
+    )
+    assert best_fit(idle, book).fit < best_fit(busy, book).fit
