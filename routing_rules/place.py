@@ -87,7 +87,7 @@ def _choose(
     if strategy == "round_robin":
         return round_robin(candidates, state, waiting.lead_id, absent)
     if strategy == "best_match":
-        return best_match(candidates, state, waiting, team.reps)
+        return best_match(candidates, state, waiting, team)
     if strategy in ("owner", "escalation"):  # there is nobody to compare with
         return Choice(candidates[0].rep)
     return least_loaded(candidates, state, waiting.lead_id, waiting.terms.by)

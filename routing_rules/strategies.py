@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
-from routing_rules.roster import Load, PoolState, Rep
+from routing_rules.roster import Load, PoolState, Rep, Team
 from routing_rules.turns import missed_share, next_in_turn, shares_of
 from schemas.handover import Terms, Waiting
-from schemas.rulebook.team import Member
+from schemas.rulebook.team import Member, PoolSpec
 
 #: How many outcomes the pool's own rate counts for beside those of one rep.
 PRIOR_OUTCOMES: Final = 10
@@ -74,17 +74,18 @@ def _rank(member: Member, state: PoolState, lead_id: int, by: str) -> tuple[floa
     return (*(one / weight for one in counted), _lot(lead_id, member.rep))
 
 
-def best_match(
-    candidates: Sequence[Member], state: PoolState, waiting: Waiting, reps: dict[str, Rep]
-) -> Choice:
+def best_match(candidates: Sequence[Member], state: PoolState, waiting: Waiting, team: Team) -> Choice:
     """Pick the rep who matches the lead best; of those within `CLOSE` points the least loaded.
 
     score = 100 x share of the wanted skills + 100 if the language is spoken + 100 x win rate with the persona
     """
-    rate = _pool_rate(candidates, state, waiting.persona)
+    rate = _pool_rate(team.pools[waiting.pool], state, waiting.persona)
     considered = {
         member.rep: match_of(
-            reps[member.rep], waiting.terms, state.records.get((member.rep, waiting.persona), (0, 0)), rate
+            team.reps[member.rep],
+            waiting.terms,
+            state.records.get((member.rep, waiting.persona), (0, 0)),
+            rate,
         )
         for member in candidates
     }
@@ -96,9 +97,9 @@ def best_match(
     return Choice(pick, considered)
 
 
-def _pool_rate(candidates: Sequence[Member], state: PoolState, persona: str | None) -> float:
-    """Return the win rate of all of them with a persona, by the rule of succession: never 0 and never 1."""
-    records = [state.records.get((member.rep, persona), (0, 0)) for member in candidates]
+def _pool_rate(pool: PoolSpec, state: PoolState, persona: str | None) -> float:
+    """Return the win rate of all members with a persona, by the rule of succession: never 0 and never 1."""
+    records = [state.records.get((member.rep, persona), (0, 0)) for member in pool.members]
     won, lost = sum(one[0] for one in records), sum(one[1] for one in records)
     return (won + 1) / (won + lost + 2)
 
