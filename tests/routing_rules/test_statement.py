@@ -37,10 +37,10 @@ GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
     (a_turn(rep="kato", strategy="least_loaded", considered={"kato": {"value": 8, "open": 2, "weight": 1}}),
      "taken", "あなたが最も空いていました（8 ポイント / 2 件）", "you had the least: 8 value points / 2 open"),
     (a_turn(strategy="best_match", considered={"sato": BETTER, "kato": MATCH}), "passed",
-     "satoさんが選ばれました（あなた 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件、"
-     "satoさん 262.5点 [スキル 100, 言語 100, 受注率 62.5] / 7 件）",
-     "sato was chosen: you 212.5 points [skills 50, language 100, win rate 62.5] / 4 open,"
-     " sato 262.5 points [skills 100, language 100, win rate 62.5] / 7 open"),
+     ("satoさんが選ばれました（あなた 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件、"
+     "satoさん 262.5点 [スキル 100, 言語 100, 受注率 62.5] / 7 件）"),
+     ("sato was chosen: you 212.5 points [skills 50, language 100, win rate 62.5] / 4 open,"
+     " sato 262.5 points [skills 100, language 100, win rate 62.5] / 7 open")),
     (a_turn(rep="kato", strategy="best_match", considered={"kato": MATCH}), "taken",
      "あなたが最も合っていました（212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件）",
      "you matched best: 212.5 points [skills 50, language 100, win rate 62.5] / 4 open"),
