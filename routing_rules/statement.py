@@ -61,7 +61,7 @@ _BOOKED: Final = {
 
 def turns_of(units: float) -> float:
     """Return units as turns, to a hundredth."""
-    return round(units / TURN, 2) + 0.0  # never -0.0
+    return round(int(units) / TURN, 2) + 0.0  # never -0.0; sums come as decimals
 
 
 def outcome_of(row: Mapping[str, Any], rep: str) -> str:

@@ -31,7 +31,8 @@ def open_claims(
         connection,
         "UPDATE tasuki.waiting w SET reason = 'claimable', parked = false,"
         " claim_until = to_timestamp(r.until / 1000.0), look_again_at = to_timestamp(r.until / 1000.0),"
-        " claim_reps = ARRAY(SELECT DISTINCT unnest(w.claim_reps || ARRAY(SELECT json_array_elements_text(r.reps))))"
+        " claim_reps = ARRAY(SELECT DISTINCT unnest(w.claim_reps || ARRAY(SELECT json_array_elements_text(r.reps)))"
+        " ORDER BY 1)"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, until bigint, reps json)"
         " WHERE w.lead_id = r.id",
         rows=as_json([{"id": row.lead_id, "until": ms(one.until), "reps": one.reps} for row, one in claims]),

@@ -28,7 +28,9 @@ THREE = {"ann": 1, "ben": 1, "cho": 1}
 
 
 def now() -> datetime:
-    return time_of.now()
+    """Return business time in whole milliseconds, as lines keep it."""
+    at = time_of.now()
+    return at.replace(microsecond=at.microsecond // 1_000 * 1_000)
 
 
 def give(pool: str = "desk", at: datetime | None = None) -> Handed:
