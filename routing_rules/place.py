@@ -27,8 +27,7 @@ def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now
     `policy.hops` reps have let it pass, or when every rep of the pool had it, the pool's manager gets it.
     """
     pool = team.pools[waiting.pool]
-    able = [m for m in pool.members if m.weight and m.rep not in waiting.had and team.reps[m.rep].spec.active]
-    if waiting.hops >= policy.hops or not able:
+    if goes_to_manager(waiting, team, policy):
         return _take(waiting, [Member(rep=pool.manager)], team, state, now, "escalation")
     strategy = waiting.strategy
     if strategy == "owner":
@@ -40,6 +39,14 @@ def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now
     if strategy in ("owner", "claim"):
         strategy = waiting.terms.then
     return _take(waiting, pool.members, team, state, now, strategy)
+
+
+def goes_to_manager(waiting: Waiting, team: Team, policy: SlaPolicy) -> bool:
+    """Tell whether enough reps let the lead pass, or nobody of the pool is left who could ever take it."""
+    return waiting.hops >= policy.hops or not any(
+        member.weight and member.rep not in waiting.had and team.reps[member.rep].spec.active
+        for member in team.pools[waiting.pool].members
+    )
 
 
 def _to_owner(waiting: Waiting, team: Team, state: PoolState, now: datetime) -> Placement | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from routing_rules.place import place
+from routing_rules.place import goes_to_manager, place
 from routing_rules.roster import PoolState, Team
 from schemas.handover import ClaimOpen, Offer, Park, Placement, Terms, Wait, Waiting
 from worker.claiming import open_claims
@@ -17,7 +17,7 @@ from worker.pool_state import close_book, open_book, read_state, reps_of
 from worker.presence import team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments
-from worker.store.db import run
+from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 
 log = get_logger()
@@ -46,12 +46,17 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     if pool not in team.pools:
         _move_to_fallback(connection, pool, loaded, now, result)
         return result
-    reps = reps_of(connection, pool, team)
+    reps = reps_of(connection, pool, loaded, team)
     assignments.lock_pool(connection, pool, reps)
     rows = _take_due(connection, pool, loaded, now)
     if not rows:
         return result
     result.more = len(rows) == BATCH
+    manager = team.pools[pool].manager
+    if manager not in reps and any(_goes_to_manager(row, loaded, team, reps) for row in rows):
+        if not assignments.try_lock_rep(connection, manager):
+            raise Clash  # another pool of the same manager has them just now
+        reps.add(manager)
     book = open_book(connection, pool, team, now)
     is_matched = any("best_match" in (row.strategy, row.terms.get("then")) for row in rows)
     state = read_state(connection, book, reps, team, now, records=is_matched)
@@ -106,6 +111,10 @@ def _place(
     row: Any, loaded: Loaded, team: Team, reps: set[str], state: PoolState, now: datetime
 ) -> Placement:
     return place(waiting_of(row, reps), team, policy_of(row.sla, loaded), state, now)
+
+
+def _goes_to_manager(row: Any, loaded: Loaded, team: Team, reps: set[str]) -> bool:
+    return goes_to_manager(waiting_of(row, reps), team, policy_of(row.sla, loaded))
 
 
 def waiting_of(row: Any, reps: set[str]) -> Waiting:

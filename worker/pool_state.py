@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from routing_rules import caps
 from routing_rules.returns import Account, back_again, settle
 from routing_rules.roster import PoolState, Rep, Team, local_midnight
+from worker.rulebooks import Loaded
 from worker.store import assignments, turns
 from worker.store.db import run
 
@@ -26,8 +27,12 @@ class PoolBook:
     accounts: dict[str, Account]
 
 
-def reps_of(connection: Connection, pool: str, team: Team) -> set[str]:
-    """Return everybody whom a lead of the pool's line may go to: members, manager, owners and former owners."""
+def reps_of(connection: Connection, pool: str, loaded: Loaded, team: Team) -> set[str]:
+    """Return everybody whom a lead of the pool's line may go to: members, owners, former owners, the manager.
+
+    The manager only when a lead has been passed on before or nobody else can: one manager of many pools must not
+    make their hand-overs wait for each other.
+    """
     owners = run(
         connection,
         "SELECT owner FROM tasuki.waiting WHERE pool = :p AND owner IS NOT NULL UNION"
@@ -36,11 +41,15 @@ def reps_of(connection: Connection, pool: str, team: Team) -> set[str]:
         p=pool,
     ).scalars()  # fmt: skip
     spec = team.pools[pool]
-    return {
-        *(member.rep for member in spec.members),
-        spec.manager,
-        *(rep for rep in owners if rep in team.reps),
-    }
+    reps = {*(member.rep for member in spec.members), *(rep for rep in owners if rep in team.reps)}
+    passed_on = run(
+        connection,
+        "SELECT EXISTS (SELECT 1 FROM tasuki.waiting WHERE pool = :p AND (hops > 0 OR had <> '{}'))", p=pool,
+    ).scalar()  # fmt: skip
+    somebody = any(member.weight and team.reps[member.rep].spec.active for member in spec.members)
+    if passed_on or not somebody or any(policy.hops == 0 for policy in loaded.book.policies.values()):
+        reps.add(spec.manager)
+    return reps
 
 
 def open_book(connection: Connection, pool: str, team: Team, now: datetime) -> PoolBook:

@@ -22,7 +22,7 @@ from worker.claiming import claim
 from worker.cli.main import app
 from worker.handing import Handed, hand_over
 from worker.leavers import sweep_leavers
-from worker.store.db import in_transaction
+from worker.store.db import in_transaction, transaction
 
 THREE = {"ann": 1, "ben": 1, "cho": 1}
 
@@ -387,3 +387,24 @@ def test_the_statement_answers_why_not_me(system: System) -> None:
     assert told.count('"outcome": "taken"') == 1
     refused = run(app, ["handoff", "statement", "nobody"])
     assert refused.exit_code == 1
+
+
+def test_pools_of_one_manager_do_not_wait_for_each_other(system: System) -> None:
+    """While one pool is handed over, another of the same manager is, too; only an escalation needs the manager."""
+    version = publish(texts_for({"desk": {"ann": 1}, "east": {"ben": 1}}))
+    line_up("desk", [FIRST], now(), version)
+    line_up("east", [FIRST + 1], now(), version)
+    with transaction() as busy:
+        assert hand_over(busy, "desk", rulebooks.current(busy), now()).offered == 1
+        assert give("east").offered == 1
+    # ben declined this lead before, in an earlier life of it: now only the manager is left
+    line_up("east", [FIRST + 2], now(), version)
+    system.do(
+        "INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, ended_at,"
+        " end_reason, rulebook_version) VALUES (5000002, 'ben', 'east', 'x', 'least_loaded', 'standard', now(),"
+        " now(), now(), 'declined', 1)"
+    )
+    assert give("east").offered == 1
+    assert (
+        system.one("SELECT rep FROM tasuki.assignment WHERE lead_id = 5000002 AND ended_at IS NULL") == "boss"
+    )

@@ -201,3 +201,10 @@ def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
         " (SELECT r FROM unnest(cast(:reps AS text[])) AS r ORDER BY hashtext(r), r OFFSET 0) AS o",
         reps=sorted(set(reps)),
     )
+
+
+def try_lock_rep(connection: Connection, rep: str) -> bool:
+    """Lock one more rep, out of the order of locks and so without waiting; tell whether it could be done."""
+    return bool(
+        run(connection, "SELECT pg_try_advisory_xact_lock(7254191, hashtext(:rep))", rep=rep).scalar()
+    )
