@@ -408,3 +408,26 @@ def test_pools_of_one_manager_do_not_wait_for_each_other(system: System) -> None
     assert (
         system.one("SELECT rep FROM tasuki.assignment WHERE lead_id = 5000002 AND ended_at IS NULL") == "boss"
     )
+
+
+def test_check_finds_what_breaks_the_ledger_or_a_cap(system: System) -> None:
+    """Each proof of sharing can fail: credit that the ledger does not hold, a turn lost, a bound or a cap passed."""
+    version = publish(
+        texts_for({"desk": THREE}, people={rep: {"capacity": {"open": 9, "per_day": 2}} for rep in THREE})
+    )
+    line_up("desk", range(FIRST, FIRST + 6), now(), version)
+    give()
+    assert unkept(system) == []
+    system.do("UPDATE tasuki.pool_credit SET ledger = ledger + 2000000 WHERE rep = 'ann'")
+    system.do("DELETE FROM tasuki.turn WHERE turn_id = (SELECT max(turn_id) FROM tasuki.turn)")
+    system.do("UPDATE tasuki.assignment SET rep = 'ann' WHERE lead_id = 5000000")
+    system.do("UPDATE tasuki.assignment SET rep = 'ann' WHERE lead_id = 5000001")
+    system.do("UPDATE tasuki.assignment SET rep = 'ann' WHERE lead_id = 5000002")
+    found = " ".join(unkept(system))
+    for offence in (
+        "not the sum of the ledger",
+        "more than (n - 1)/2 turns",
+        "has no turn of it",
+        "beyond a cap",
+    ):
+        assert offence in found
