@@ -118,8 +118,12 @@ class Pool(RuleBasedStateMachine):
     # --- what can happen -------------------------------------------------------------------------------------
 
     @rule(strategy=_STRATEGY, owner=_REP, points=st.integers(1, 5))
-    def ready(self, strategy: str, owner: str, points: int) -> None:
+    def one_lead(self, strategy: str, owner: str, points: int) -> None:
         """A lead becomes ready."""
+        self.ready(strategy, owner, points)
+
+    def ready(self, strategy: str, owner: str, points: int) -> None:
+        """Put a new lead into the line and hand it over."""
         self.leads += 1
         self.line[self.leads] = a_waiting(
             lead_id=self.leads, strategy=strategy, owner=owner if strategy == "owner" else None, points=points,
@@ -127,7 +131,13 @@ class Pool(RuleBasedStateMachine):
         )  # fmt: skip
         self.hand_over(self.leads)
 
-    @rule(minutes=st.sampled_from([1, 7, 30, 61, 600]))
+    @rule(count=st.integers(2, 5))
+    def a_burst(self, count: int) -> None:
+        """Several leads become ready at once, shared in turns."""
+        for _ in range(count):
+            self.ready("round_robin", "ann", 1)
+
+    @rule(minutes=st.sampled_from([1, 7, 30, 61, 61, 24 * 60]))
     def later(self, minutes: int) -> None:
         """Time passes, and the lines are looked at again."""
         self.now += timedelta(minutes=minutes)
@@ -179,10 +189,11 @@ class Pool(RuleBasedStateMachine):
         """An absence begins."""
         self.away.setdefault(rep, self.now)
 
-    @rule(rep=_REP)
-    def come_back(self, rep: str) -> None:
+    @precondition(lambda self: self.away)
+    @rule(data=st.data())
+    def come_back(self, data: st.DataObject) -> None:
         """An absence ends."""
-        self.away.pop(rep, None)
+        del self.away[data.draw(st.sampled_from(sorted(self.away)))]
 
     @rule(rep=_REP, weight=st.integers(0, 4))
     def join(self, rep: str, weight: int) -> None:
@@ -219,5 +230,5 @@ def _with(waiting: Waiting, **over: Any) -> Waiting:
     return Waiting(**{name: getattr(waiting, name) for name in Waiting.__slots__} | over)
 
 
-Pool.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Pool.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestPool = Pool.TestCase
