@@ -22,6 +22,9 @@ class Sizes:
     open_clocks: int = 1_000_000
     due_clocks: int = 100_000
     held_leads: int = 100_000
+    rush_leads: int = 10_000
+    rush_pools: int = 20
+    rush_reps: int = 200
     stored_leads: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     events_on_stored: int = 20_000
     memory_events: int = 200_000
@@ -32,5 +35,5 @@ class Sizes:
 QUICK = Sizes(
     runs=1, events=3_000, no_op_tasks=300, judged_tasks=200, probes=15, judged_in_memory=1_000,
     open_clocks=5_000, due_clocks=1_000, held_leads=1_000, stored_leads=(1_000, 3_000), events_on_stored=1_500,
-    memory_events=6_000, long_runs=1,
+    memory_events=6_000, long_runs=1, rush_leads=600, rush_pools=4, rush_reps=40,
 )  # fmt: skip

@@ -33,10 +33,13 @@ class Team:
 
 @dataclass(slots=True)
 class Load:
-    """What a rep holds: live assignments now, and offers received this local day."""
+    """What a rep holds: live assignments now and their value points, and offers received this local day."""
 
     open: int = 0
     today: int = 0
+    value: int = 0
+    #: Offers received as far back as the rep's caps look, the oldest first; empty for a rep without caps.
+    given: list[datetime] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -44,7 +47,12 @@ class PoolState:
     """What placing in one pool depends on and changes: loads of all reps, and stored turns (credit)."""
 
     loads: dict[str, Load] = field(default_factory=dict)
+    #: rep -> units of `routing_rules.turns.TURN`.
     credit: dict[str, int] = field(default_factory=dict)
+    #: rep -> units that they may still make up for turns missed while absent.
+    makeup: dict[str, int] = field(default_factory=dict)
+    #: (rep, persona) -> leads won and lost.
+    records: dict[tuple[str, str | None], tuple[int, int]] = field(default_factory=dict)
 
     def load(self, rep: str) -> Load:
         """Return a rep's load; nothing held when nothing is known."""

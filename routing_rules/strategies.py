@@ -1,43 +1,127 @@
-"""How a pool shares leads among the reps who could take one now. Fair, and never by seniority."""
+"""How a pool shares leads among the reps who could take one now. Fair, and never by seniority.
+
+Every strategy breaks ties by lot: the same for the same lead, and in nobody's favour over many leads.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
-from routing_rules.roster import PoolState
-from schemas.rulebook.team import Member
+from routing_rules.roster import Load, PoolState, Rep, Team
+from routing_rules.turns import missed_share, next_in_turn, shares_of
+from schemas.handover import Terms, Waiting
+from schemas.rulebook.team import Member, PoolSpec
 
-#: One turn in stored credit: every sum of weights up to 16 divides it, and none is far from dividing it.
-TURN: Final = 720_720
+#: How many outcomes the pool's own rate counts for beside those of one rep.
+PRIOR_OUTCOMES: Final = 10
+#: Points of 300 within which two matches count as the same; then the load decides.
+CLOSE: Final = 15
 
 
-def round_robin(candidates: Sequence[Member], state: PoolState, lead_id: int) -> str:
-    """Pick by smooth weighted round robin and settle the credit.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who gets the lead, and what was compared: rep -> figures."""
 
-    Every candidate's credit grows by its share of one turn; the greatest credit takes the turn and pays it.
-    Credit counts turns and not weights, so that it is worth the same whoever else is there. A newcomer
-    starts at 0 and gets neither a flood nor a drought. Source: smooth weighted balancing, nginx 1.3.1.
+    rep: str
+    considered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: In a round robin: rep -> units of this turn; and those of reps who are absent.
+    shares: dict[str, int] = field(default_factory=dict)
+    missed: dict[str, int] = field(default_factory=dict)
+
+
+def round_robin(
+    candidates: Sequence[Member], state: PoolState, lead_id: int, absent: Sequence[Member] = ()
+) -> Choice:
+    """Pick whose turn it is and settle the credit; `routing_rules.turns` says how.
+
+    A rep who makes up for turns missed counts double until that is done.
     """
-    weights = sum(member.weight for member in candidates)
-    total = 0
-    for member in candidates:
-        share = TURN * member.weight // weights
-        state.credit[member.rep] = state.credit.get(member.rep, 0) + share
-        total += share
-    pick = max(candidates, key=lambda member: (state.credit[member.rep], _lot(lead_id, member.rep))).rep
-    state.credit[pick] -= total
-    return pick
+    plain = {member.rep: member.weight for member in candidates}
+    doubled = {rep: weight * (2 if state.makeup.get(rep, 0) > 0 else 1) for rep, weight in plain.items()}
+    draw = _lot(lead_id, "")
+    shares = shares_of(candidates, doubled, draw)
+    if doubled != plain:
+        usual = shares_of(candidates, plain, draw)
+        for rep in (rep for rep in plain if doubled[rep] > plain[rep]):
+            state.makeup[rep] = max(0, state.makeup[rep] - max(0, shares[rep] - usual[rep]))
+    for rep, share in shares.items():
+        state.credit[rep] = state.credit.get(rep, 0) + share
+    pick = next_in_turn(state.credit, shares, lambda rep: _lot(lead_id, rep))
+    considered = {rep: {"owed": state.credit[rep], "share": share} for rep, share in shares.items()}
+    state.credit[pick] -= sum(shares.values())
+    present = sum(plain.values())
+    return Choice(pick, considered, shares, {m.rep: missed_share(m.weight, present) for m in absent})
 
 
-def least_loaded(candidates: Sequence[Member], state: PoolState, lead_id: int) -> str:
-    """Pick the rep with the fewest open leads for their weight; then the fewest today; then by lot."""
+def least_loaded(candidates: Sequence[Member], state: PoolState, lead_id: int, by: str = "open") -> Choice:
+    """Pick the rep with the fewest open leads (or value points) for their weight; then the fewest today."""
+    considered = {
+        member.rep: {**_load_of(state.load(member.rep), by), "weight": member.weight} for member in candidates
+    }
+    pick = min(candidates, key=lambda member: _rank(member, state, lead_id, by)).rep
+    return Choice(pick, considered)
 
-    def rank(member: Member) -> tuple[float, float, int]:
-        load = state.load(member.rep)
-        weight = max(member.weight, 1)
-        return (load.open / weight, load.today / weight, _lot(lead_id, member.rep))
 
-    return min(candidates, key=rank).rep
+def _load_of(load: Load, by: str) -> dict[str, int]:
+    return {"value": load.value, "open": load.open} if by == "value" else {"open": load.open}
+
+
+def _rank(member: Member, state: PoolState, lead_id: int, by: str) -> tuple[float, ...]:
+    load = state.load(member.rep)
+    weight = max(member.weight, 1)
+    counted = (load.value, load.open, load.today) if by == "value" else (load.open, load.today)
+    return (*(one / weight for one in counted), _lot(lead_id, member.rep))
+
+
+def best_match(candidates: Sequence[Member], state: PoolState, waiting: Waiting, team: Team) -> Choice:
+    """Pick the rep who matches the lead best; of those within `CLOSE` points the least loaded.
+
+    score = 100 x share of the wanted skills + 100 if the language is spoken + 100 x win rate with the persona
+    """
+    rate = _pool_rate(team.pools[waiting.pool], state, waiting.persona)
+    considered = {
+        member.rep: match_of(
+            team.reps[member.rep],
+            waiting.terms,
+            state.records.get((member.rep, waiting.persona), (0, 0)),
+            rate,
+        )
+        for member in candidates
+    }
+    best = max(one["score"] for one in considered.values())
+    close = [member for member in candidates if considered[member.rep]["score"] >= best - CLOSE]
+    pick = min(close, key=lambda member: _rank(member, state, waiting.lead_id, waiting.terms.by)).rep
+    for rep, parts in considered.items():
+        parts.update(_load_of(state.load(rep), waiting.terms.by))
+    return Choice(pick, considered)
+
+
+def _pool_rate(pool: PoolSpec, state: PoolState, persona: str | None) -> float:
+    """Return the win rate of all members with a persona, by the rule of succession: never 0 and never 1."""
+    records = [state.records.get((member.rep, persona), (0, 0)) for member in pool.members]
+    won, lost = sum(one[0] for one in records), sum(one[1] for one in records)
+    return (won + 1) / (won + lost + 2)
+
+
+def match_of(rep: Rep, terms: Terms, record: tuple[int, int], pool_rate: float) -> dict[str, Any]:
+    """Return how well a rep matches, part by part.
+
+    The win rate is shrunk towards the pool's: (won + 10 x pool's rate) / (won + lost + 10). A newcomer has the
+    pool's rate, and one lucky or unlucky deal moves nobody far.
+    Source: the mean of a beta-binomial posterior, as in Efron and Morris, Data analysis using Stein's estimator,
+    Journal of the American Statistical Association 70 (1975) 311-319.
+    """
+    wanted = set(terms.skills)
+    spoken = {rep.spec.language, *rep.spec.languages}
+    won, lost = record
+    skills = 100 * len(wanted & set(rep.spec.skills)) / len(wanted) if wanted else 100.0
+    language = 100 if terms.language is None or terms.language in spoken else 0
+    win_rate = 100 * (won + PRIOR_OUTCOMES * pool_rate) / (won + lost + PRIOR_OUTCOMES)
+    return {
+        "score": round(skills + language + win_rate, 1), "skills": round(skills, 1), "language": language,
+        "win_rate": round(win_rate, 1), "won": won, "lost": lost,
+    }  # fmt: skip
 
 
 def _lot(lead_id: int, rep: str) -> int:

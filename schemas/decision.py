@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from schemas.handover import Terms
+
 VerdictKind = Literal["nurture", "ready", "recycle", "disqualify", "unchanged"]
 
 
@@ -25,6 +27,10 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     sla: str
     priority: int = 0
     owner: str | None = None
+    #: Value class of routing.yaml and its points; and what the strategy asks, where it is not the usual.
+    value: str | None = None
+    points: int = 1
+    terms: Terms | None = None
 
 
 class Reasons(msgspec.Struct, frozen=True, omit_defaults=True):

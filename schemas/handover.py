@@ -1,8 +1,10 @@
 """The hand-over: where a waiting lead is placed, and what a rep may do with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
+
+import msgspec
 
 Act = Literal["accept", "decline", "contacted"]
 
@@ -11,6 +13,7 @@ EndReason = Literal[
     "declined",
     "accept_breached",
     "contact_breached",
+    "rep_left",
     "recycled",
     "disqualified",
     "won",
@@ -18,6 +21,29 @@ EndReason = Literal[
     "merged",
     "erased",
 ]
+
+#: What a row of a pool's ledger records.
+TurnKind = Literal["taken", "returned", "joined", "average", "credit", "expired", "carried"]
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a routing rule asks of its strategy; kept with the lead while it waits and moves on."""
+
+    #: `least_loaded` compares `open` leads or their `value` points.
+    by: str = "open"
+    skills: tuple[str, ...] = ()
+    #: Two letters.
+    language: str | None = None
+    claim_for_s: int = 900
+    #: Shares what nobody claimed, or whose owner is not there.
+    then: str = "least_loaded"
+    owner_wait_s: int = 259_200
+    #: Whether the rep who accepted this lead before counts as its owner.
+    former: bool = False
+
+
+#: What a rule that says nothing asks.
+USUAL: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,12 @@ class Waiting:
     had: frozenset[str] = frozenset()
     #: Reps who let it pass since it became ready.
     hops: int = 0
+    terms: Terms = USUAL
+    #: Value points.
+    points: int = 1
+    persona: str | None = None
+    #: When the time to claim it ends or ended; None while it was never open to a claim.
+    claim_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +74,21 @@ class Offer:
 
     rep: str
     strategy: str
-    #: rep -> why not: absent, closed, full, day_full, had_it, inactive, no_weight.
+    #: rep -> why not: absent, closed, full, day_full, cap_*, had_it, inactive, no_weight; caps with their count.
+    skipped: dict[str, str]
+    #: rep -> what the strategy compared.
+    considered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: In a round robin: rep -> share of this turn, and the share that absent reps would have had, in units.
+    shares: dict[str, int] = field(default_factory=dict)
+    missed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOpen:
+    """These reps may claim the lead until then, the first of them gets it."""
+
+    reps: tuple[str, ...]
+    until: datetime
     skipped: dict[str, str]
 
 
@@ -63,4 +109,4 @@ class Park:
     skipped: dict[str, str]
 
 
-Placement = Offer | Wait | Park
+Placement = Offer | ClaimOpen | Wait | Park

@@ -12,7 +12,7 @@ from schemas.errors import Overtaken, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads
+from worker.store import assignments, leads, turns
 from worker.store.db import run
 from worker.store.rows import ms
 
@@ -127,6 +127,8 @@ def _decline(
     if reason is None or reason not in known:
         raise Refused(f"decline needs a reason of nurture.yaml: {', '.join(known)}")
     chosen = known[reason]
+    if chosen.gives_turn_back:
+        turns.give_back(connection, held.assignment_id, reason, now)
     assignments.end_for_leads(connection, [(held.lead_id, "declined")], now)
     run(
         connection, "UPDATE tasuki.assignment SET end_note = :note WHERE assignment_id = :a",

@@ -4,17 +4,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection
 
-from routing_rules.place import place
-from routing_rules.roster import Load, PoolState, local_midnight
-from routing_rules.sla import ClockSpec, start_clock
-from schemas.handover import Offer, Park, Wait, Waiting
+from routing_rules.place import goes_to_manager, place
+from routing_rules.roster import PoolState, Team
+from schemas.handover import ClaimOpen, Offer, Park, Placement, Terms, Wait, Waiting
+from worker.claiming import open_claims
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
+from worker.offering import policy_of, save_offers
+from worker.pool_state import close_book, open_book, read_state, reps_of
+from worker.presence import team_now
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, outbox
-from worker.store.db import run
+from worker.store import assignments
+from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 
 log = get_logger()
@@ -37,136 +40,90 @@ class Handed:
 
 
 def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) -> Handed:
-    """Place the leads of `pool` that are due, the most urgent and then the oldest first."""
+    """Place the leads of `pool` that are due: the highest lane first, and in a lane the oldest."""
     result = Handed()
-    if pool not in loaded.team.pools:
+    team = team_now(connection, loaded, now)
+    if pool not in team.pools:
         _move_to_fallback(connection, pool, loaded, now, result)
         return result
-    members = [member.rep for member in loaded.team.pools[pool].members]
-    owners = run(
-        connection, "SELECT DISTINCT owner FROM tasuki.waiting WHERE pool = :p AND owner IS NOT NULL", p=pool
-    ).scalars()
-    reps = {rep for rep in {*members, loaded.team.pools[pool].manager, *owners} if rep in loaded.team.reps}
+    reps = reps_of(connection, pool, loaded, team)
     assignments.lock_pool(connection, pool, reps)
-    rows = _take_due(connection, pool, now)
+    rows = _take_due(connection, pool, loaded, now)
     if not rows:
         return result
     result.more = len(rows) == BATCH
-    state = _pool_state(connection, pool, reps, loaded, now)
-    before = dict(state.credit)
-    offers: list[tuple[Any, Offer]] = []
-    held: list[tuple[Any, Wait | Park]] = []
-    for row in rows:
-        placement = _place(row, loaded, state, now)
-        if isinstance(placement, Offer):
-            offers.append((row, placement))
-        else:
-            held.append((row, placement))
+    manager = team.pools[pool].manager
+    if manager not in reps and any(_goes_to_manager(row, loaded, team, reps) for row in rows):
+        if not assignments.try_lock_rep(connection, manager):
+            raise Clash  # another pool of the same manager has them just now
+        reps.add(manager)
+    book = open_book(connection, pool, team, now)
+    is_matched = any("best_match" in (row.strategy, row.terms.get("then")) for row in rows)
+    state = read_state(connection, book, reps, team, now, records=is_matched)
+    placed = [(row, _place(row, loaded, team, reps, state, now)) for row in rows]
+    offers = [(row, one) for row, one in placed if isinstance(one, Offer)]
+    claims = [(row, one) for row, one in placed if isinstance(one, ClaimOpen)]
+    held = [(row, one) for row, one in placed if isinstance(one, Wait | Park)]
     if offers:
-        _save_offers(connection, offers, loaded, now)
+        save_offers(connection, offers, loaded, team, now)
+    if claims:
+        open_claims(connection, claims, team, now)
     if held:
         _save_held(connection, held, result)
-    _save_credit(connection, pool, before, state.credit)
+    close_book(connection, pool, book, state)
     result.offered = len(offers)
+    result.waiting += len(claims)
     return result
 
 
-def _take_due(connection: Connection, pool: str, now: datetime) -> list[Any]:
-    """Lock due leads, skipping those that somebody else works on, then read their place in the line."""
+def _take_due(connection: Connection, pool: str, loaded: Loaded, now: datetime) -> list[Any]:
+    """Lock due leads, skipping those that somebody else works on, then read their place in the line.
+
+    A lead rises one lane in so much time, so that no lane waits for ever behind a busier one.
+    """
     ids = run(
         connection,
         "SELECT w.lead_id FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id)"
-        " WHERE w.pool = :p AND w.look_again_at <= :now ORDER BY w.priority DESC, w.ready_at, w.lead_id"
-        " LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
-        p=pool, now=now, n=BATCH,
+        " WHERE w.pool = :p AND w.look_again_at <= :now"
+        " ORDER BY least(9, w.priority + floor(extract(epoch FROM :now - w.ready_at) / :rise)) DESC,"
+        " w.ready_at, w.lead_id LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
+        p=pool, now=now, n=BATCH, rise=loaded.book.source.routing.rise_after,
     ).scalars().all()  # fmt: skip
     if not ids:
         return []
-    return list(
-        run(
-            connection,
-            "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
-            " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = w.lead_id"
-            "       AND a.end_reason = 'declined') AS declined_by"
-            " FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id) WHERE w.lead_id = ANY(:ids)"
-            " AND w.pool = :p ORDER BY w.priority DESC, w.ready_at, w.lead_id FOR UPDATE OF w",
-            ids=list(ids), p=pool,
-        )
-    )  # fmt: skip
-
-
-def _pool_state(
-    connection: Connection, pool: str, reps: set[str], loaded: Loaded, now: datetime
-) -> PoolState:
-    midnights = {rep: local_midnight(loaded.team.reps[rep], now) for rep in sorted(reps)}
-    counted = assignments.loads(connection, midnights)
-    credit = run(connection, "SELECT rep, credit FROM tasuki.pool_credit WHERE pool = :p", p=pool)
-    return PoolState(
-        loads={rep: Load(*counted.get(rep, (0, 0))) for rep in reps},
-        credit={row.rep: row.credit for row in credit},
-    )
-
-
-def _place(row: Any, loaded: Loaded, state: PoolState, now: datetime) -> Offer | Wait | Park:
-    waiting = Waiting(
-        row.lead_id, row.pool, row.rule, row.strategy, row.sla,
-        row.owner if row.owner in loaded.team.reps else None, frozenset([*row.had, *row.declined_by]), row.hops,
-    )  # fmt: skip
-    return place(waiting, loaded.team, _policy(row.sla, loaded), state, now)
-
-
-def _policy(policy_id: str, loaded: Loaded) -> Any:
-    """Return the policy in force under that name, or the default route's when it is gone."""
-    policies = loaded.book.policies
-    return policies.get(policy_id) or policies[loaded.book.otherwise.sla]
-
-
-def _save_offers(
-    connection: Connection, offers: list[tuple[Any, Offer]], loaded: Loaded, now: datetime
-) -> None:
-    rows = [
-        {"lead": row.lead_id, "rep": offer.rep, "pool": row.pool, "rule": row.rule, "strategy": offer.strategy,
-         "sla": _policy(row.sla, loaded).id, "ready": ms(row.ready_at), "had": list(row.had), "hops": row.hops,
-         "skipped": offer.skipped, "version": loaded.version}
-        for row, offer in offers
-    ]  # fmt: skip
-    made = run(
+    rows = run(
         connection,
-        "INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, had, hops,"
-        " skipped, rulebook_version)"
-        " SELECT lead, rep, pool, rule, strategy, sla, to_timestamp(ready / 1000.0), :now,"
-        " ARRAY(SELECT json_array_elements_text(had)), hops, skipped, version"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(lead bigint, rep text, pool text, rule text,"
-        " strategy text, sla text, ready bigint, had json, hops integer, skipped jsonb, version integer)"
-        " RETURNING lead_id, assignment_id",
-        rows=as_json(rows), now=now,
+        "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
+        " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = w.lead_id"
+        "       AND a.end_reason = 'declined') AS declined_by,"
+        " CASE WHEN w.strategy = 'owner' AND w.owner IS NULL THEN (SELECT a.rep FROM tasuki.assignment a"
+        "       WHERE a.lead_id = w.lead_id AND a.accepted_at IS NOT NULL"
+        "       ORDER BY a.assignment_id DESC LIMIT 1) END AS former_owner"
+        " FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id) WHERE w.lead_id = ANY(:ids)"
+        " AND w.pool = :p AND w.look_again_at <= :now FOR UPDATE OF w",
+        ids=list(ids), p=pool, now=now,
     )  # fmt: skip
-    assignment_of = {row.lead_id: row.assignment_id for row in made}
-    clocks: list[tuple[int, int, ClockSpec]] = []
-    messages: list[dict[str, Any]] = []
-    for row, offer in offers:
-        rep = loaded.team.reps[offer.rep]
-        assignment_id = assignment_of[row.lead_id]
-        clock = start_clock(_policy(row.sla, loaded), "accept", rep, now)
-        clocks.append((assignment_id, row.lead_id, clock))
-        about = about_lead(
-            row.lead_id, leads.decode_state(row.state),
-            {"persona": row.persona, "fit_grade": row.fit_grade, "engagement": row.engagement,
-             "buying_stage": row.buying_stage, "ready_because": row.ready_rule},
-        )  # fmt: skip
-        messages += notice(
-            "offer", rep, assignment_id, about, because=f"{row.rule} / {offer.strategy}",
-            due_at=clock.due_at, policy=clock.policy,
-        )  # fmt: skip
-    assignments.insert_clocks(connection, clocks, now)
-    outbox.add(connection, messages, now)
-    lead_ids = list(assignment_of)
-    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=lead_ids)
-    run(
-        connection,
-        "UPDATE tasuki.lead l SET owner = r.rep, updated_at = :now"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(lead bigint, rep text) WHERE l.lead_id = r.lead",
-        rows=as_json([{"lead": row["lead"], "rep": row["rep"]} for row in rows]), now=now,
+    place_of = {lead_id: place for place, lead_id in enumerate(ids)}
+    return sorted(rows, key=lambda row: place_of[row.lead_id])
+
+
+def _place(
+    row: Any, loaded: Loaded, team: Team, reps: set[str], state: PoolState, now: datetime
+) -> Placement:
+    return place(waiting_of(row, reps), team, policy_of(row.sla, loaded), state, now)
+
+
+def _goes_to_manager(row: Any, loaded: Loaded, team: Team, reps: set[str]) -> bool:
+    return goes_to_manager(waiting_of(row, reps), team, policy_of(row.sla, loaded))
+
+
+def waiting_of(row: Any, reps: set[str]) -> Waiting:
+    """Return a row of the line as the judgement reads it; an owner whom nobody locked is none."""
+    terms = msgspec.convert(row.terms, Terms)
+    owner = row.owner or (row.former_owner if terms.former else None)
+    return Waiting(
+        row.lead_id, row.pool, row.rule, row.strategy, row.sla, owner if owner in reps else None,
+        frozenset([*row.had, *row.declined_by]), row.hops, terms, row.points, row.persona, row.claim_until,
     )  # fmt: skip
 
 
@@ -191,18 +148,6 @@ def _save_held(connection: Connection, held: list[tuple[Any, Wait | Park]], resu
     )
 
 
-def _save_credit(connection: Connection, pool: str, before: dict[str, int], after: dict[str, int]) -> None:
-    changed = [{"rep": rep, "credit": credit} for rep, credit in after.items() if before.get(rep) != credit]
-    if changed:
-        run(
-            connection,
-            "INSERT INTO tasuki.pool_credit (pool, rep, credit)"
-            " SELECT :p, rep, credit FROM json_to_recordset(cast(:rows AS json)) AS r(rep text, credit bigint)"
-            " ON CONFLICT (pool, rep) DO UPDATE SET credit = excluded.credit",
-            p=pool, rows=as_json(changed),
-        )  # fmt: skip
-
-
 def _move_to_fallback(
     connection: Connection, pool: str, loaded: Loaded, now: datetime, result: Handed
 ) -> None:
@@ -210,7 +155,8 @@ def _move_to_fallback(
     fallback = loaded.book.otherwise.pool
     run(
         connection,
-        "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone' WHERE pool = :p",
+        "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone', claim_until = NULL,"
+        " claim_reps = '{}' WHERE pool = :p",
         p=pool, to=fallback, now=now,
     )  # fmt: skip
     result.moved_to.add(fallback)

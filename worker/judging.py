@@ -213,7 +213,7 @@ def _judge_and_save(
             waiting.append(
                 {"id": row.lead_id, "pool": route.pool, "rule": route.rule, "strategy": route.strategy,
                  "sla": route.sla, "owner": route.owner, "priority": route.priority, "now": now_ms,
-                 "version": loaded.version}
+                 "version": loaded.version, "value": route.value, "points": route.points, "terms": route.terms}
             )  # fmt: skip
             result.pools.add(route.pool)
         ended = _ended_with_sales(row.standing.lifecycle_stage, verdict)

@@ -14,7 +14,7 @@ ALLOWED_KEYS: Final = frozenset(
     event level timestamp logger exception error_type worker pid process task task_id slot
     stream_id event_id source lead_id lead_ids decision_id assignment_id clock_id message_id quarantine_id
     pool rep rule strategy policy kind channel stage verdict rulebook_version reason place attempts
-    entries events applied repeats quarantined ready held recycled offered parked waiting breached warned
+    entries events applied repeats quarantined ready held recycled offered parked waiting breached warned returned told
     sent failed superseded due_at look_again_at seconds ms count backlog pending port url_host signal code
     version file line column what
     """.split()

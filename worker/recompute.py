@@ -13,6 +13,7 @@ from schemas.lead import LeadState
 from schemas.strict_json import loads
 from worker import rulebooks
 from worker.judging import replay
+from worker.recount import over_caps
 from worker.store import leads
 from worker.store.db import run
 from worker.store.rows import ms
@@ -32,7 +33,8 @@ Found = tuple[int, str, list[str]]
 
 def recompute(connection: Connection) -> list[Found]:
     """Compute recent rows again and return what differs."""
-    return [_not_folded(connection), *_unfit_reps(connection), _not_replayed(connection)]
+    over = (6, "a lead was offered to a rep beyond a cap", over_caps(connection))
+    return [_not_folded(connection), *_unfit_reps(connection), over, _not_replayed(connection)]
 
 
 def _not_folded(connection: Connection) -> Found:

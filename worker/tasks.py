@@ -16,6 +16,7 @@ from worker.delivering import deliver_due
 from worker.drain import drain
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged, rejudge
+from worker.leavers import sweep_leavers
 from worker.locks import lock_key, only_one
 from worker.logs import get_logger
 from worker.now import now, wall_time
@@ -147,6 +148,7 @@ def sweep() -> None:
     try:
         note_sweep(wall_time())
         _sweep_clocks()
+        poke_pools(in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now())).pools)
         _sweep_reviews()
         pools = in_transaction(lambda c: due_pools(c, now()))
         poke_pools(pools)

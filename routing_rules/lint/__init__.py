@@ -4,6 +4,7 @@ from routing_rules.lint.asked import condition_findings
 from routing_rules.lint.doubts import doubts
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
+from routing_rules.lint.sharing import sharing_doubts, sharing_findings
 from routing_rules.lint.staff import staff_findings
 from schemas.errors import Finding
 from schemas.rulebook.book import Rulebook
@@ -18,9 +19,10 @@ def lint(book: Rulebook) -> list[Finding]:
         *reference_findings(book),
         *measure_findings(book),
         *staff_findings(book),
+        *sharing_findings(book),
     ]
 
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return doubts(book)
+    return [*doubts(book), *sharing_doubts(book)]

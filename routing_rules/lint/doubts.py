@@ -99,7 +99,8 @@ def _reasons(book: Rulebook) -> Iterator[Finding]:
 
 def _routing(book: Rulebook) -> Iterator[Finding]:
     if book.routing.otherwise.strategy == "owner":
-        words = "the last rule shares as least_loaded: it asks for no owner; write least_loaded"
+        then = book.routing.otherwise.then
+        words = f"the last rule shares as {then}: it asks for no owner; write {then}"
         yield Finding("routing.yaml", ("otherwise", "strategy"), words)
     for index, policy in enumerate(book.sla.policies):
         if policy.hops == 0:

@@ -85,4 +85,6 @@ def takers(pool: PoolSpec, reps: dict[str, RepSpec]) -> list[RepSpec]:
 
 def can_take(rep: RepSpec) -> bool:
     """Tell whether a rep is active and has any capacity."""
-    return rep.active and rep.capacity.open > 0 and rep.capacity.per_day > 0
+    capacity = rep.capacity
+    limits = [capacity.open, capacity.per_day, *(cap.at_most for cap in capacity.caps)]
+    return rep.active and min(limits) > 0

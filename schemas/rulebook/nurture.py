@@ -27,6 +27,8 @@ class RecycleReason(Contract):
     track: Slug | None = None
     #: Not offered to sales again before this has passed (30 days if not said), but for a new hand raise.
     cool_down: Duration = 30 * 86_400
+    #: The lead was a bad one: the turn that the rep took with it is undone.
+    gives_turn_back: bool = False
 
 
 class NurtureFile(Contract):

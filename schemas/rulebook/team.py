@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from schemas.base import Contract, Lang, Slug, Wording
+from schemas.base import Contract, Duration, Lang, Slug, Wording
 from schemas.event import Email
 from schemas.rulebook.example import CalendarExample
 
@@ -58,11 +58,24 @@ class CalendarSpec(Contract):
     special: dict[date, list[Hours]] = {}
 
 
+class Cap(Contract):
+    """At most so many leads received, from all pools together, in a span of time.
+
+    `calendar` counts from the start of the hour, day, week (Monday) or month on the rep's own clock;
+    `rolling` looks back 1 hour, 24 hours, 7 days or 30 days from now.
+    """
+
+    at_most: int = Field(ge=0, le=10_000)
+    per: Literal["hour", "day", "week", "month"]
+    window: Literal["rolling", "calendar"] = "calendar"
+
+
 class Capacity(Contract):
-    """How many leads a rep may hold at a time and receive in a local day."""
+    """How many leads a rep may hold at a time, and receive in a local day and in other spans."""
 
     open: int = Field(ge=0, le=10_000)
     per_day: int = Field(default=1_000, ge=0, le=10_000)
+    caps: list[Cap] = Field(default=[], max_length=8)
 
 
 class Absence(Contract):
@@ -81,6 +94,9 @@ class RepSpec(Contract):
     email: Email
     role: Literal["rep", "manager"] = "rep"
     language: Lang = "ja"
+    #: What `best_match` looks for: skills by name, and languages (two letters) besides `language`.
+    skills: list[Slug] = []
+    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2}$")]] = []
     calendar: Slug
     capacity: Capacity
     absences: list[Absence] = []
@@ -94,6 +110,25 @@ class Member(Contract):
     weight: int = Field(default=1, ge=0, le=100)
 
 
+class Returning(Contract):
+    """What becomes of the turns of a pool that a rep missed while absent (off hours and full are no absence).
+
+    `none`: nothing, the rep goes on with the credit they left with. `average`: the rep starts level with the
+    others. `credit`: turns missed in the last `window` are made up, at double pace at most; what is not made up
+    `expires` after the return.
+    """
+
+    policy: Literal["none", "average", "credit"] = "none"
+    window: Duration = 14 * 86_400
+    expires: Duration = 30 * 86_400
+
+
+class Joining(Contract):
+    """With what credit a new member begins: `none` owed or owing, or the `average` of the others."""
+
+    policy: Literal["none", "average"] = "none"
+
+
 class PoolSpec(Contract):
     """Reps who share leads, and the manager who is told when nobody moves."""
 
@@ -101,6 +136,8 @@ class PoolSpec(Contract):
     name: Wording
     members: list[Member]
     manager: Slug
+    returning: Returning = Returning()
+    joining: Joining = Joining()
 
 
 class TeamFile(Contract):

@@ -211,7 +211,7 @@ def test_what_a_rep_ruled_out_stays_out(who: str, rule: str, verdict: str) -> No
         ("情シス部長800人", "demo_request 0", None, "inside_sales", "least_loaded", "hot"),
         ("CIO in Tokyo", "demo_request 0", None, "enterprise_east", "round_robin", "hot"),
         ("営業部長5000人", "demo_request 0", None, "enterprise_east", "round_robin", "hot"),
-        ("IT manager SG", "demo_request 0", None, "overseas_apac", "least_loaded", "overseas"),
+        ("IT manager SG", "demo_request 0", None, "overseas_apac", "best_match", "overseas"),
         ("Finance manager US", "demo_request 0", None, "overseas_emea_amer", "least_loaded", "overseas"),
         ("free mail, 課長", "demo_request 0", None, "inside_sales", "least_loaded", "hot"),
     ],

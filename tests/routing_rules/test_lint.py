@@ -104,6 +104,13 @@ def test_a_sound_rulebook_has_neither_errors_nor_doubts() -> None:
 
 ERRORS = [
     # what is put where; the file, path and words of the one finding
+    ("routing/otherwise/value", "S", "routing.yaml otherwise.value", "gives the class S no points; it knows none yet"),
+    ("routing/value_by_grade", {"A": "S"}, "routing.yaml value_by_grade.A", "Write values: {S: 1}"),
+    ("routing/rules/+", _rule("x", _IT, strategy="owner", former=True), "routing.yaml rules.0.to.former", "needs a pool"),
+    ("routing/otherwise", {"pool": "desk", "sla": "usual", "strategy": "claim", "claim_for": "0s"}, "routing.yaml otherwise.claim_for", "within no time"),
+    ("team/reps/0/capacity/caps", [{"at_most": 0, "per": "day"}], "team.yaml pools.0.members", "nobody in this pool can take a lead"),
+    ("team/pools/0/members/0/weight", 0, "team.yaml pools.0.members", "nobody in this pool can take a lead"),
+    ("team/pools/0/members", [], "team.yaml pools.0.members", "nobody in this pool can take a lead"),
     ("persona/personas/0/fit/0/when", {"nope": {"eq": 1}}, "persona.yaml personas.0.fit.0.when.nope", "no field is called nope"),
     ("persona/personas/0/fit/0/when", {"buying_stage": {"eq": "late"}}, "persona.yaml personas.0.fit.0.when.buying_stage", "made by the judgement"),
     ("persona/personas/0/disqualify", [{"reason": "x", "when": {"engagement": {"gt": 1}}}], "persona.yaml personas.0.disqualify.0.when.engagement", "made by the judgement"),
@@ -162,6 +169,17 @@ def test_what_must_stop_a_publish_is_found_once_at_its_place(
 
 
 DOUBTS = [
+    ("routing/otherwise/wants", {"skills": []}, "routing.yaml otherwise.wants", "says nothing to the strategy least_loaded"),
+    ("routing/otherwise/then", "round_robin", "routing.yaml otherwise.then", "says nothing to the strategy least_loaded"),
+    ("routing/otherwise/owner_wait", "1h", "routing.yaml otherwise.owner_wait", "says nothing"),
+    ("routing/otherwise/claim_for", "1h", "routing.yaml otherwise.claim_for", "says nothing"),
+    ("routing/otherwise/by", "value", "routing.yaml otherwise.by", "every lead counts 1"),
+    ("routing/rules/+", _rule("x", _IT, pool="desk", strategy="best_match", wants={"skills": ["clod"]}), "routing.yaml rules.0.to.wants.skills.0", "nobody of desk has the skill clod"),
+    ("team/reps/0/capacity/caps", [{"at_most": 3, "per": "day"}, {"at_most": 2, "per": "day"}], "team.yaml reps.0.capacity.caps.1", "a second cap per day"),
+    ("team/reps/0/capacity/caps", [{"at_most": 3, "per": "hour"}, {"at_most": 2, "per": "week"}], "team.yaml reps.0.capacity.caps.0", "is never reached"),
+    ("team/reps/1/capacity/caps", [{"at_most": 0, "per": "day"}], "team.yaml reps.1.capacity", "gets no lead"),
+    ("team/pools/0/returning", {"policy": "average", "window": "1d"}, "team.yaml pools.0.returning.window", "says nothing under the policy average"),
+    ("team/pools/0/returning", {"policy": "credit", "expires": "0s"}, "team.yaml pools.0.returning.expires", "nothing can be made up"),
     ("readiness/ready/0/when", {"any": []}, "readiness.yaml ready.0.when", "no lead can ever match"),
     ("readiness/ready/0/when", {"fit": {"gte": 60, "lt": 50}}, "readiness.yaml ready.0.when", "no lead can ever match"),
     ("readiness/ready/0/when", {"none": [{}]}, "readiness.yaml ready.0.when", "no lead can ever match"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_rules.calendars import is_open
-from routing_rules.place import OWNER_WAIT, RECHECK, place
+from routing_rules.place import RECHECK, place
 from routing_rules.roster import Load, PoolState, Team
 from schemas.handover import Offer, Park, Placement, Wait
 from tests.factories import NOW, a_calendar, a_policy, a_pool_state, a_team, a_waiting
@@ -42,10 +42,10 @@ def full(*reps: str, open_: int = 5, today: int = 0) -> PoolState:
 @pytest.mark.parametrize(
     "why, team, state, had",
     [
-        ("closed", {"ann": AWAY}, (), ()), ("closed", {"ann": LONDON}, (), ()), ("inactive", {"ann": {"active": False}}, (), ()),
-        ("no_weight", {"weights": {"ann": 0, "ben": 1, "cho": 1}}, (), ()), ("full", {}, ("ann", 5, 0), ()),
-        ("full", {"ann": {"capacity": {"open": 0}}}, (), ()), ("full", {}, ("ann", 9, 9), ()), ("day_full", {}, ("ann", 0, 5), ()),
-        ("day_full", {"ann": {"capacity": {"open": 5, "per_day": 0}}}, (), ()), ("had_it", {}, (), ("ann",)),
+        ("absent", {"ann": AWAY}, (), ()), ("closed", {"ann": LONDON}, (), ()), ("inactive", {"ann": {"active": False}}, (), ()),
+        ("no_weight", {"weights": {"ann": 0, "ben": 1, "cho": 1}}, (), ()), ("full 5/5", {}, ("ann", 5, 0), ()),
+        ("full 0/0", {"ann": {"capacity": {"open": 0}}}, (), ()), ("full 9/5", {}, ("ann", 9, 9), ()), ("day_full 5/5", {}, ("ann", 0, 5), ()),
+        ("day_full 0/0", {"ann": {"capacity": {"open": 5, "per_day": 0}}}, (), ()), ("had_it", {}, (), ("ann",)),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("strategy", ["round_robin", "least_loaded", "owner"])
@@ -73,14 +73,18 @@ def test_an_offer_is_settled_at_once() -> None:
     assert (state.load("ann").open, state.load("ann").today) == (5, 5)
 
 
-@pytest.mark.parametrize("load", [{"open_": 5}, {"open_": 0, "today": 5}])
-def test_when_all_are_full_it_waits(load: dict[str, int]) -> None:
-    """Somebody is at work without room: looked at again soon, not parked, and nobody is overfilled."""
+@pytest.mark.parametrize(
+    "load, why, again",
+    [
+        ({"open_": 5}, "full 5/5", NOW + RECHECK),
+        ({"open_": 0, "today": 5}, "day_full 5/5", at("2026-11-25 09:00")),
+    ],
+)
+def test_when_all_are_full_it_waits(load: dict[str, int], why: str, again: datetime) -> None:
+    """Somebody is at work without room: looked at again when there is, and nobody is overfilled."""
     state = full("ann", "ben", "cho", **load)
     placed = put(state=state)
-    assert placed == Wait(
-        NOW + RECHECK, dict.fromkeys(("ann", "ben", "cho"), "full" if load["open_"] else "day_full")
-    )
+    assert placed == Wait(again, dict.fromkeys(("ann", "ben", "cho"), why))
     assert state.loads == full("ann", "ben", "cho", **load).loads
 
 
@@ -88,7 +92,7 @@ def test_a_colleague_who_opens_sooner_is_waited_for() -> None:
     """Ann is full and Ben starts in five minutes: look again then."""
     now = at("2026-11-24 16:55")
     desk = a_team({"ann": 1, "ben": 1}, [a_calendar("late", hours="17:00-20:00")], ben={"calendar": "late"})
-    assert put(desk, now, full("ann")) == Wait(at("2026-11-24 17:00"), {"ann": "full", "ben": "closed"})
+    assert put(desk, now, full("ann")) == Wait(at("2026-11-24 17:00"), {"ann": "full 5/5", "ben": "closed"})
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,9 @@ def test_parked_until_the_first_who_opens() -> None:
     desk = a_team({"ann": 1, "ben": 1}, [a_calendar("london", "Europe/London")], ben=LONDON)
     placed = put(desk, at("2026-11-27 03:00"))
     assert (placed.look_again_at if isinstance(placed, Park) else None) == at("2026-11-27 09:00")
-    assert put(desk, at("2026-11-27 19:00")) == Offer("ben", "least_loaded", {"ann": "closed"})
+    assert put(desk, at("2026-11-27 19:00")) == Offer(
+        "ben", "least_loaded", {"ann": "closed"}, {"ben": {"open": 0, "weight": 1}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_the_owner_is_waited_for_a_weekend_at_most(
     placed = put(a_team(ann=owner), now, full(*state), strategy="owner", owner="ann")
     if got == "waits":
         assert isinstance(placed, Park)
-        assert now < placed.look_again_at <= now + OWNER_WAIT
+        assert now < placed.look_again_at <= now + timedelta(hours=72)
     else:
         assert isinstance(placed, Offer)
         assert (placed.rep == "ann", placed.strategy) == (
@@ -225,4 +231,5 @@ def test_offers_go_to_who_can_and_only_to_them(
         assert placed.rep in able or (placed.rep == "boss" and not able)
     else:
         assert not able
+        assert isinstance(placed, Wait | Park)
         assert placed.look_again_at > now

@@ -103,7 +103,7 @@ BROKEN = [
     ("routing.yaml", "{strategy: owner}", "{strategy: round_robin}", "strategy", r"round_robin needs a pool"),
     ("routing.yaml", "sla: standard", "sla: standrad", "sla", r"no policy is called standrad; did you mean standard\?"),
     ("routing.yaml", "    sla: standard\n", "", "name: account owner first", r"`sla` is missing"),
-    ("routing.yaml", "strategy: owner}", "strategy: best}", "strategy", r"takes owner, round_robin or least_loaded, not 'best'"),
+    ("routing.yaml", "strategy: owner}", "strategy: best}", "strategy", r"takes owner, round_robin, least_loaded, best_match or claim, not 'best'"),
     ("routing.yaml", "priority: 5", "priority: 10", "priority", r"must be at most 9, not 10"),
     ("routing.yaml", "name: enterprise west", "name: enterprise east", "name: enterprise east", r"enterprise east is given twice"),
     ("routing.yaml", "expect: {rule: enterprise west", "expect: {rule: enterprise east", "rule: enterprise east", r"expects rule enterprise east, but it is enterprise west"),

@@ -13,6 +13,7 @@ from worker.cli.common import REFUSED, JsonFlag, command, console, print_json
 from worker.now import now
 from worker.screen import safe
 from worker.settings import settings
+from worker.staffing import staffing
 from worker.store import migrate
 from worker.store.db import run, transaction
 
@@ -139,6 +140,13 @@ def _rulebook() -> list[Finding]:
     return found
 
 
+def _hand_over() -> list[Finding]:
+    with transaction() as connection:
+        if rulebooks.current_version(connection) is None:
+            return []
+        return staffing(connection, rulebooks.current(connection))
+
+
 def _notices() -> list[Finding]:
     options = settings()
     found: list[Finding] = []
@@ -166,7 +174,7 @@ def doctor(
     if not quick:
         checks = {
             "PostgreSQL": _postgres, "queue": _valkey, "backlog": _backlog, "rulebook": _rulebook,
-            "notices": _notices,
+            "hand-over": _hand_over, "notices": _notices,
         }  # fmt: skip
     found: list[Finding] = []
     for name, look in checks.items():

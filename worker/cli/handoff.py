@@ -8,12 +8,17 @@ from schemas.handover import Act
 from worker import rulebooks, tasks
 from worker.acting import act
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
+from worker.cli.statement import claim, statement
 from worker.now import now
 from worker.screen import local_time, safe
 from worker.store import reading
 from worker.store.db import in_transaction, transaction
 
-app = typer.Typer(help="The hand-over: list, accept, decline, contacted.", no_args_is_help=True)
+app = typer.Typer(
+    help="The hand-over: list, claim, accept, decline, contacted, statement.", no_args_is_help=True
+)
+app.command("claim")(claim)
+app.command("statement")(statement)
 
 Number = Annotated[int, typer.Argument(help="Assignment number, from `handoff list` or the notice.")]
 Rep = Annotated[str | None, typer.Option(help="Refuse unless the assignment is this rep's.")]

@@ -10,6 +10,10 @@ _SUBJECT: Final = {
     "reminder": ("【襷】期限を過ぎました: {who}", "[Tasuki] Overdue: {who}"),
     "breach": ("【襷】SLA違反の報告: {who}", "[Tasuki] SLA breach: {who}"),
     "withdrawn": ("【襷】担当が変わりました: {who}", "[Tasuki] No longer yours: {who}"),
+    "claim_open": ("【襷】早い者勝ちのリード: {who}", "[Tasuki] Open to claim: {who}"),
+    "claimed": ("【襷】あなたが担当です: {who}", "[Tasuki] Yours now: {who}"),
+    "claim_over": ("【襷】受付が終わりました: {who}", "[Tasuki] No longer open to claim: {who}"),
+    "rep_left": ("【襷】退任者が持つリード: {who}", "[Tasuki] Held by a rep who left: {who}"),
 }
 _LABELS: Final = {
     "who": ("お客様", "Who"),
@@ -54,6 +58,8 @@ def render(body: dict[str, Any]) -> tuple[str, str]:
         rows.append(
             ("act", f"tasuki handoff accept {number} | decline {number} --reason CODE | contacted {number}")
         )
+    elif body["kind"] == "claim_open":
+        rows.append(("act", f"tasuki handoff claim {lead['lead_id']} --rep {body['to']['rep']}"))
     lines = [f"{_LABELS[name][column]}: {_line(value)}" for name, value in rows if value]
     return _line(subject), "\n".join(lines) + "\n"
 

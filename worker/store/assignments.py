@@ -3,12 +3,13 @@
 Locks are always taken in this order: pool, rep, lead, then waiting, assignment, clock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from routing_rules.roster import Load
 from routing_rules.sla import ClockSpec
 from worker.store import outbox
 from worker.store.db import run
@@ -20,11 +21,13 @@ def insert_waiting(connection: Connection, rows: Sequence[dict[str, Any]]) -> No
     run(
         connection,
         "INSERT INTO tasuki.waiting (lead_id, pool, rule, strategy, sla, owner, priority, ready_at,"
-        " look_again_at, rulebook_version)"
+        " look_again_at, value, points, terms, rulebook_version)"
         " SELECT id, pool, rule, strategy, sla, owner, priority, to_timestamp(now / 1000.0),"
-        " to_timestamp(now / 1000.0), version FROM json_to_recordset(cast(:rows AS json))"
+        " to_timestamp(now / 1000.0), value, points, coalesce(terms, '{}'), version"
+        " FROM json_to_recordset(cast(:rows AS json))"
         " AS r(id bigint, pool text, rule text, strategy text, sla text, owner text, priority smallint,"
-        " now bigint, version integer) ON CONFLICT (lead_id) DO NOTHING",
+        " now bigint, value text, points integer, terms jsonb, version integer)"
+        " ON CONFLICT (lead_id) DO NOTHING",
         rows=as_json(rows),
     )
 
@@ -39,7 +42,11 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
 
     """
     rows = as_json([{"id": lead_id, "reason": reason} for lead_id, reason in ended])
-    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=[lead for lead, _ in ended])
+    waited = run(
+        connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids) RETURNING lead_id, claim_until",
+        ids=[lead for lead, _ in ended],
+    )  # fmt: skip
+    outbox.close_claims(connection, [row.lead_id for row in waited if row.claim_until is not None], now)
     gone = list(
         run(
             connection,
@@ -120,30 +127,68 @@ def meet_clock(connection: Connection, assignment_id: int, kind: str, now: datet
 
 
 def back_in_line(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Put leads whose assignment ended back into the line, with the reps who had them."""
+    """Put leads whose assignment ended back into the line, with the reps who had them.
+
+    Value and what the strategy asks come from the lead's last assignment.
+    """
     run(
         connection,
         "INSERT INTO tasuki.waiting (lead_id, pool, rule, strategy, sla, owner, priority, ready_at,"
-        " look_again_at, reason, had, hops, rulebook_version)"
-        " SELECT id, pool, rule, strategy, sla, NULL, 9, to_timestamp(ready / 1000.0), :now, reason,"
-        " ARRAY(SELECT json_array_elements_text(had)), hops, version FROM json_to_recordset(cast(:rows AS json))"
+        " look_again_at, reason, had, hops, value, points, terms, rulebook_version)"
+        " SELECT r.id, r.pool, r.rule,"
+        " CASE WHEN a.strategy = 'owner' THEN coalesce(a.terms ->> 'then', r.strategy) ELSE r.strategy END,"
+        " r.sla, NULL, 9, to_timestamp(r.ready / 1000.0), :now, r.reason,"
+        " ARRAY(SELECT json_array_elements_text(r.had)), r.hops, a.value, coalesce(a.points, 1),"
+        " coalesce(a.terms, '{}'), r.version FROM json_to_recordset(cast(:rows AS json))"
         " AS r(id bigint, pool text, rule text, strategy text, sla text, ready bigint, reason text, had json,"
-        " hops integer, version integer) ON CONFLICT (lead_id) DO NOTHING",
+        " hops integer, version integer) LEFT JOIN LATERAL (SELECT strategy, value, points, terms"
+        " FROM tasuki.assignment WHERE lead_id = r.id ORDER BY assignment_id DESC LIMIT 1) a ON true"
+        " ON CONFLICT (lead_id) DO NOTHING",
         rows=as_json(rows), now=now,
     )  # fmt: skip
 
 
-def loads(connection: Connection, midnights: dict[str, datetime]) -> dict[str, tuple[int, int]]:
-    """Return, for each rep, live assignments now and offers since their local midnight."""
+def loads(connection: Connection, reps: Mapping[str, tuple[datetime, datetime | None]]) -> dict[str, Load]:
+    """Return what reps hold in all pools together.
+
+    Args:
+        connection: the reps are locked in it.
+        reps: for each, their local midnight, and the instant since which their caps count; None without caps.
+
+    """
     rows = run(
         connection,
-        "SELECT r.rep, (SELECT count(*) FROM tasuki.assignment a WHERE a.rep = r.rep AND a.ended_at IS NULL),"
+        "SELECT r.rep, live.n AS open, live.points,"
         " (SELECT count(*) FROM tasuki.assignment a WHERE a.rep = r.rep"
-        "  AND a.offered_at >= to_timestamp(r.since / 1000.0))"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(rep text, since bigint)",
-        rows=as_json([{"rep": rep, "since": ms(since)} for rep, since in midnights.items()]),
+        "  AND a.offered_at >= to_timestamp(r.since / 1000.0)) AS today,"
+        " CASE WHEN r.caps IS NULL THEN '{}' ELSE ARRAY(SELECT a.offered_at FROM tasuki.assignment a"
+        "  WHERE a.rep = r.rep AND a.offered_at >= to_timestamp(r.caps / 1000.0) ORDER BY a.offered_at)"
+        " END AS given"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(rep text, since bigint, caps bigint)"
+        " CROSS JOIN LATERAL (SELECT count(*) AS n, coalesce(sum(a.points), 0) AS points"
+        "  FROM tasuki.assignment a WHERE a.rep = r.rep AND a.ended_at IS NULL) live",
+        rows=as_json(
+            [
+                {"rep": rep, "since": ms(since), "caps": ms_or_none(caps)}
+                for rep, (since, caps) in reps.items()
+            ]
+        ),
     )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {row.rep: Load(row.open, row.today, int(row.points), list(row.given)) for row in rows}
+
+
+def records(
+    connection: Connection, reps: Iterable[str], since: datetime
+) -> dict[tuple[str, str | None], tuple[int, int]]:
+    """Return leads won and lost by rep and persona, since an instant."""
+    rows = run(
+        connection,
+        "SELECT a.rep, l.persona, count(*) FILTER (WHERE a.end_reason = 'won') AS won, count(*) AS ended"
+        " FROM tasuki.assignment a JOIN tasuki.lead l USING (lead_id) WHERE a.rep = ANY(:reps)"
+        " AND a.end_reason IN ('won', 'lost') AND a.ended_at >= :since GROUP BY a.rep, l.persona",
+        reps=sorted(reps), since=since,
+    )  # fmt: skip
+    return {(row.rep, row.persona): (row.won, row.ended - row.won) for row in rows}
 
 
 def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
@@ -155,4 +200,11 @@ def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
         "SELECT pg_advisory_xact_lock(7254191, hashtext(r)) FROM"
         " (SELECT r FROM unnest(cast(:reps AS text[])) AS r ORDER BY hashtext(r), r OFFSET 0) AS o",
         reps=sorted(set(reps)),
+    )
+
+
+def try_lock_rep(connection: Connection, rep: str) -> bool:
+    """Lock one more rep, out of the order of locks and so without waiting; tell whether it could be done."""
+    return bool(
+        run(connection, "SELECT pg_try_advisory_xact_lock(7254191, hashtext(:rep))", rep=rep).scalar()
     )

@@ -10,7 +10,7 @@ from worker.store.db import run
 from worker.store.rows import as_json
 
 #: Kinds that mean nothing any more once their assignment has ended.
-_OVERTAKEN = ("offer", "warning", "reminder")
+_OVERTAKEN = ("offer", "claimed", "warning", "reminder")
 
 
 def add(connection: Connection, messages: Sequence[dict[str, Any]], now: datetime) -> None:
@@ -54,7 +54,30 @@ def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) 
         " SELECT 'withdrawn:' || o.assignment_id || ':' || o.channel, 'withdrawn', o.channel, o.recipient,"
         " o.lead_id, o.assignment_id, o.body || jsonb_build_object('kind', 'withdrawn', 'because', r.because),"
         " :now, :now FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, because text)"
-        " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind = 'offer' AND o.status = 'sent'"
+        " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind IN ('offer', 'claimed') AND o.status = 'sent'"
         " ON CONFLICT (idempotency_key) DO NOTHING",
         rows=as_json([{"id": row.assignment_id, "because": row.end_reason} for row in assignments]), now=now,
+    )  # fmt: skip
+
+
+def close_claims(
+    connection: Connection, lead_ids: Sequence[int], now: datetime, winner: str | None = None
+) -> None:
+    """Stop telling that leads can be claimed; tell those who were told that it is over, but for the winner."""
+    if not lead_ids:
+        return
+    run(
+        connection,
+        "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL"
+        " WHERE lead_id = ANY(:ids) AND status = 'pending' AND kind = 'claim_open'",
+        ids=list(lead_ids),
+    )
+    run(
+        connection,
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, body, created_at, next_try_at)"
+        " SELECT 'claim_over:' || o.idempotency_key, 'claim_over', o.channel, o.recipient, o.lead_id,"
+        " o.body || jsonb_build_object('kind', 'claim_over', 'because', cast(:winner AS text)), :now, :now"
+        " FROM tasuki.outbox o WHERE o.lead_id = ANY(:ids) AND o.kind = 'claim_open' AND o.status = 'sent'"
+        " AND o.body -> 'to' ->> 'rep' IS DISTINCT FROM :winner ON CONFLICT (idempotency_key) DO NOTHING",
+        ids=list(lead_ids), winner=winner, now=now,
     )  # fmt: skip

@@ -108,11 +108,37 @@ SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasu
 JOIN tasuki.assignment a ON a.lead_id = d.lead_id AND a.rep = d.rep AND a.assignment_id > d.assignment_id
 WHERE d.end_reason = 'declined' LIMIT 20;
 
+-- name: 7: what a rep is owed in a pool is not the sum of the ledger
+WITH changes AS (
+    SELECT pool, rep, amount AS units FROM tasuki.turn WHERE applied AND amount <> 0
+    UNION ALL
+    SELECT t.pool, s.key, s.value::bigint FROM tasuki.turn t, jsonb_each_text(t.shares) s
+    WHERE t.applied AND t.shares <> '{}'
+), summed AS (SELECT pool, rep, sum(units) AS units FROM changes GROUP BY pool, rep)
+SELECT coalesce(c.pool, s.pool) || ' ' || coalesce(c.rep, s.rep) AS offender
+FROM tasuki.pool_credit c FULL JOIN summed s USING (pool, rep)
+WHERE coalesce(c.ledger, 0) <> coalesce(s.units, 0) LIMIT 20;
+
+-- name: 7: a rep is owed or in advance by more than (n - 1)/2 turns and what the pool's policies credited
+WITH pools AS (
+    SELECT pool, count(*) AS n FROM tasuki.pool_credit GROUP BY pool
+), credited AS (
+    SELECT pool, sum(abs(amount)) AS units FROM tasuki.turn WHERE applied AND kind <> 'taken' GROUP BY pool
+)
+SELECT c.pool || ' ' || c.rep AS offender FROM tasuki.pool_credit c JOIN pools p USING (pool)
+LEFT JOIN credited d USING (pool)
+WHERE abs(c.ledger) > 720720 * (p.n - 1) / 2.0 + 2 * coalesce(d.units, 0) + 7207 LIMIT 20;
+
+-- name: 7: a lead was given and the pool's ledger has no turn of it
+SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a
+LEFT JOIN tasuki.turn t ON t.assignment_id = a.assignment_id AND t.kind = 'taken'
+WHERE a.considered <> '{}' AND t.turn_id IS NULL LIMIT 20;
+
 -- name: 9: a message is neither delivered nor shown with its error
 SELECT 'message ' || message_id AS offender FROM tasuki.outbox
 WHERE status = 'pending' AND last_error IS NULL AND created_at < :grace LIMIT 20;
 
 -- name: 9: an assignment was offered and nobody was told
 SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a
-LEFT JOIN tasuki.outbox o ON o.assignment_id = a.assignment_id AND o.kind = 'offer'
+LEFT JOIN tasuki.outbox o ON o.assignment_id = a.assignment_id AND o.kind IN ('offer', 'claimed')
 WHERE o.message_id IS NULL LIMIT 20;

@@ -1,0 +1,122 @@
+"""The statement in words: golden, in Japanese and English, for every outcome that a turn can have."""
+
+from typing import Any, get_args
+
+import pytest
+
+from routing_rules.place import place
+from routing_rules.roster import Load, PoolState
+from routing_rules.statement import outcome_of, say
+from routing_rules.turns import TURN
+from schemas.handover import Offer, TurnKind
+from schemas.rulebook.routing import Strategy
+from tests.factories import NOW, a_policy, a_team, a_waiting
+
+
+def a_turn(**over: Any) -> dict[str, Any]:
+    """Return a turn that Sato took in a round robin."""
+    owed = {
+        "sato": {"owed": TURN * 9 // 10, "share": TURN // 2},
+        "kato": {"owed": TURN // 10, "share": TURN // 2},
+    }
+    return {"kind": "taken", "rep": "sato", "strategy": "round_robin", "considered": owed, "skipped": {},
+            "amount": -TURN, "makeup": 0, "why": None, **over}  # fmt: skip
+
+
+MATCH = {"score": 212.5, "skills": 50.0, "language": 100, "win_rate": 62.5, "won": 5, "lost": 3, "open": 4}
+BETTER = {**MATCH, "score": 262.5, "skills": 100.0, "open": 7}
+#: What happened -> for Kato, the outcome, and the words in both languages.
+GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
+    (a_turn(rep="kato"), "taken", "あなたの番でした（持ち分 0.10 番、今回の割当 0.50 番）",
+     "your turn: you were owed 0.10 turns, 0.50 of them from this lead"),
+    (a_turn(), "passed", "satoさんの番でした（持ち分 あなた 0.10 番、satoさん 0.90 番）",
+     "sato's turn: you were owed 0.10 turns, sato 0.90"),
+    (a_turn(strategy="least_loaded", considered={"sato": {"open": 2, "weight": 1}, "kato": {"open": 7, "weight": 2}}),
+     "passed", "satoさんの方が空いていました（あなた 7 件 / 重み 2、satoさん 2 件）",
+     "sato had less: you 7 open / weight 2, sato 2 open"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"kato": {"value": 8, "open": 2, "weight": 1}}),
+     "taken", "あなたが最も空いていました（8 ポイント / 2 件）", "you had the least: 8 value points / 2 open"),
+    (a_turn(strategy="best_match", considered={"sato": BETTER, "kato": MATCH}), "passed",
+     ("satoさんが選ばれました（あなた 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件、"
+     "satoさん 262.5点 [スキル 100, 言語 100, 受注率 62.5] / 7 件）"),
+     ("sato was chosen: you 212.5 points [skills 50, language 100, win rate 62.5] / 4 open,"
+     " sato 262.5 points [skills 100, language 100, win rate 62.5] / 7 open")),
+    (a_turn(rep="kato", strategy="best_match", considered={"kato": MATCH}), "taken",
+     "あなたが最も合っていました（212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件）",
+     "you matched best: 212.5 points [skills 50, language 100, win rate 62.5] / 4 open"),
+    (a_turn(rep="kato", strategy="claim"), "taken", "あなたが最初に名乗り出ました", "you claimed it first"),
+    (a_turn(rep="kato", strategy="owner"), "taken", "あなたの担当先でした", "the account or the lead is yours"),
+    (a_turn(rep="kato", strategy="escalation"), "taken", "他に受けられる人がいませんでした",
+     "nobody else could take it"),
+    (a_turn(skipped={"kato": "absent"}), "absent", "不在でした", "you were absent"),
+    (a_turn(skipped={"kato": "closed"}), "closed", "勤務時間外でした", "you were off hours"),
+    (a_turn(skipped={"kato": "full 20/20"}), "full", "持っているリードが上限でした（20/20）",
+     "you held as many leads as you may (20/20)"),
+    (a_turn(skipped={"kato": "day_full 8/8"}), "day_full", "本日の上限に達していました（8/8）",
+     "you had reached your limit for the day (8/8)"),
+    (a_turn(skipped={"kato": "cap_hour 2/2"}), "cap_hour", "1時間の上限に達していました（2/2）",
+     "you had reached your cap per hour (2/2)"),
+    (a_turn(skipped={"kato": "cap_day 3/3"}), "cap_day", "1日の上限に達していました（3/3）",
+     "you had reached your cap per day (3/3)"),
+    (a_turn(skipped={"kato": "cap_week 15/15"}), "cap_week", "1週間の上限に達していました（15/15）",
+     "you had reached your cap per week (15/15)"),
+    (a_turn(skipped={"kato": "cap_month 40/40"}), "cap_month", "1か月の上限に達していました（40/40）",
+     "you had reached your cap per month (40/40)"),
+    (a_turn(skipped={"kato": "had_it"}), "had_it", "以前に担当または見送ったリードでした", "you had this lead before"),
+    (a_turn(skipped={"kato": "inactive"}), "inactive", "配分の対象から外れています", "you are not active"),
+    (a_turn(skipped={"kato": "no_weight"}), "no_weight", "このプールでの重みが0です", "your weight in this pool is 0"),
+    (a_turn(strategy="claim", skipped={"kato": "claimed by sato"}), "claimed", "satoさんが先に名乗り出ました",
+     "sato claimed it first"),
+    (a_turn(kind="returned", rep="kato", amount=TURN, why="duplicate"), "returned",
+     "順番を戻しました（+1.00 番、理由: duplicate）", "turn given back (+1.00, reason: duplicate)"),
+    (a_turn(kind="joined", rep="kato", amount=0), "joined", "プールに加わりました（開始時の持ち分 +0.00 番）",
+     "joined the pool (begins with +0.00 turns)"),
+    (a_turn(kind="average", rep="kato", amount=-TURN // 4), "average", "復帰: 他の人の平均に揃えました（-0.25 番）",
+     "back: set level with the others (-0.25 turns)"),
+    (a_turn(kind="credit", rep="kato", amount=0, makeup=2 * TURN), "credit", "復帰: 不在中に逃した 2.00 番を取り戻せます",
+     "back: 2.00 turns missed may be made up"),
+    (a_turn(kind="expired", rep="kato", amount=0, makeup=-TURN // 2), "expired", "取り戻しの期限が切れました（0.50 番）",
+     "turns to make up expired (0.50)"),
+    (a_turn(kind="carried", rep="kato", amount=TURN // 2), "carried", "台帳ができる前からの持ち分です（+0.50 番）",
+     "owed from before the ledger (+0.50 turns)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "turn, outcome, ja, en", GOLDEN, ids=[f"{row[0]['strategy']}-{row[1]}" for row in GOLDEN]
+)
+def test_words(turn: dict[str, Any], outcome: str, ja: str, en: str) -> None:
+    """What Kato reads, to the letter."""
+    assert outcome_of(turn, "kato") == outcome
+    assert say(turn, "kato", "ja") == ja
+    assert say(turn, "kato", "en") == en
+
+
+def test_nothing_is_left_without_words() -> None:
+    """Every strategy that a lead can go by and every kind of the ledger stands among the examples."""
+    taken = {turn["strategy"] for turn, *_ in GOLDEN if turn["kind"] == "taken"}
+    assert taken == {*get_args(Strategy), "escalation"}
+    assert {turn["kind"] for turn, *_ in GOLDEN} == set(get_args(TurnKind))
+
+
+def test_every_gate_has_words() -> None:
+    """Whatever `place` says of a rep who was passed over can be said in both languages."""
+    away = {"absences": [{"starts": "2026-11-24T00:00:00+09:00", "ends": "2026-11-26T00:00:00+09:00"}]}
+    caps = [{"at_most": 1, "per": per} for per in ("hour", "day", "week", "month")]
+    capped = {f"cap_{cap['per']}": {"capacity": {"open": 5, "caps": [cap]}} for cap in caps}
+    team = a_team(
+        {"zero": 0, **dict.fromkeys(["gone", "off", "left", "had", "full", "day", "kato", *capped], 1)},
+        [{"id": "night", "zone": "Asia/Tokyo", "hours": {"tue": ["20:00-21:00"]}}],
+        gone=away, off={"calendar": "night"}, left={"active": False}, **capped,
+    )  # fmt: skip
+    loads = {name: Load(given=[NOW]) for name in capped} | {"full": Load(open=5), "day": Load(today=5)}
+    offer = place(a_waiting(had=frozenset({"had"})), team, a_policy(), PoolState(loads=loads), NOW)
+    assert isinstance(offer, Offer)
+    assert len(offer.skipped) == 7 + len(capped)
+    turn = a_turn(rep=offer.rep, strategy=offer.strategy, considered=offer.considered, skipped=offer.skipped)
+    for rep in offer.skipped:
+        for lang in ("ja", "en"):
+            assert say(turn, rep, lang)
+    assert {outcome_of(turn, rep) for rep in offer.skipped} == {
+        "no_weight", "absent", "closed", "inactive", "had_it", "full", "day_full", *capped,
+    }  # fmt: skip
