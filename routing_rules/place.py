@@ -52,8 +52,8 @@ def _take(
             candidates.append(member)
             continue
         skipped[member.rep] = why_not
-        if why_not == "closed":
-            opening = next_open(rep.calendar, now, rep.absences)
+        if why_not in ("closed", "out_of_rotation"):
+            opening = next_open(rep.calendar, now, rep.without_offers)
             if opening is not None:
                 openings.append(opening)
     if candidates:
@@ -80,6 +80,8 @@ def _why_not(waiting: Waiting, member: Member, rep: Rep, state: PoolState, now: 
         return "had_it"
     if not is_open(rep.calendar, now, rep.absences):
         return "closed"
+    if rep.is_out(now):
+        return "out_of_rotation"
     load = state.load(member.rep)
     if load.open >= rep.spec.capacity.open:
         return "full"

@@ -19,9 +19,19 @@ def route(facts: Facts, book: CompiledBook) -> Route:
             pool = rule.to.pool or (book.home_pool.get(owner) if owner else None)
             if pool is None or owner not in book.home_pool:
                 continue
-            return Route(rule.name, pool, "owner", rule.sla, rule.priority, owner)
+            return Route(rule.name, pool, "owner", _policy(facts, book, rule.name, rule.sla), rule.priority, owner)
         if rule.to.pool is None:
             continue  # lint refuses such a rule
-        return Route(rule.name, rule.to.pool, rule.to.strategy, rule.sla, rule.priority)
+        sla = _policy(facts, book, rule.name, rule.sla)
+        return Route(rule.name, rule.to.pool, rule.to.strategy, sla, rule.priority)
     last = book.otherwise
-    return Route("otherwise", last.pool, last.strategy, last.sla, last.priority)
+    sla = _policy(facts, book, "otherwise", last.sla)
+    return Route("otherwise", last.pool, last.strategy, sla, last.priority)
+
+
+def _policy(facts: Facts, book: CompiledBook, rule: str, own: str) -> str:
+    """Return the policy that sla.yaml selects for the lead; the routing rule's own when it selects none."""
+    for check, rules, policy in book.choices:
+        if (not rules or rule in rules) and check(facts):
+            return policy
+    return own

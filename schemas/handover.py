@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Act = Literal["accept", "decline", "contacted"]
+#: `attempted`: one more try to follow up; `reached`: the person answered, and no more tries are owed.
+Act = Literal["accept", "decline", "contacted", "attempted", "reached"]
 
 #: Why an assignment ended.
 EndReason = Literal[
     "declined",
     "accept_breached",
     "contact_breached",
+    "follow_up_breached",
+    "rep_away",
     "recycled",
     "disqualified",
     "won",
@@ -42,7 +45,7 @@ class Offer:
 
     rep: str
     strategy: str
-    #: rep -> why not: absent, closed, full, day_full, had_it, inactive, no_weight.
+    #: rep -> why not: closed, out_of_rotation, full, day_full, had_it, inactive, no_weight.
     skipped: dict[str, str]
 
 

@@ -2,6 +2,7 @@
 
 from routing_rules.lint.asked import condition_findings
 from routing_rules.lint.doubts import doubts
+from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
 from routing_rules.lint.staff import staff_findings
@@ -17,10 +18,11 @@ def lint(book: Rulebook) -> list[Finding]:
         *condition_findings(book),
         *reference_findings(book),
         *measure_findings(book),
+        *promise_findings(book),
         *staff_findings(book),
     ]
 
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return doubts(book)
+    return [*doubts(book), *promise_doubts(book)]
