@@ -19,7 +19,9 @@ def route(facts: Facts, book: CompiledBook) -> Route:
             pool = rule.to.pool or (book.home_pool.get(owner) if owner else None)
             if pool is None or owner not in book.home_pool:
                 continue
-            return Route(rule.name, pool, "owner", _policy(facts, book, rule.name, rule.sla), rule.priority, owner)
+            return Route(
+                rule.name, pool, "owner", _policy(facts, book, rule.name, rule.sla), rule.priority, owner
+            )
         if rule.to.pool is None:
             continue  # lint refuses such a rule
         sla = _policy(facts, book, rule.name, rule.sla)

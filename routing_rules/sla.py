@@ -6,14 +6,20 @@ twice gives the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from routing_rules.calendars import NeverOpens, Span, add_business, business_between
 from routing_rules.roster import Rep
 from schemas.rulebook.sla import ClockKind, FollowUp, Promise, SlaPolicy
 
-__all__ = ["ClockKind", "ClockSpec", "Counted", "durations", "is_endless", "settle", "start_clock"]
+__all__ = [
+    "ClockKind", "ClockSpec", "Counted", "durations", "is_endless", "reckon_anew", "settle", "slip_s",
+    "start_clock",
+]  # fmt: skip
+
+#: Deadlines are stored to the millisecond; what differs by less is the same.
+_SAME = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +136,71 @@ def settle(promised: datetime, reckoned: datetime, earliest: datetime) -> dateti
     return max(reckoned, min(promised, earliest))
 
 
-def durations(rep: Rep, start: datetime, end: datetime, pauses: Sequence[Span] = ()) -> tuple[float, float]:
-    """Return the seconds from `start` to `end` by the wall and in the rep's working time, both without pauses."""
+def reckon_anew(
+    policy: SlaPolicy,
+    kind: ClockKind,
+    rep: Rep,
+    started_at: datetime,
+    promised: datetime,
+    earliest: datetime,
+    *,
+    contacted_at: datetime | None = None,
+    pauses: Sequence[Span] = (),
+    extra_s: float = 0.0,
+) -> tuple[ClockSpec, float]:
+    """Return a running clock after a change, and the counted seconds granted on top from now on.
+
+    Args:
+        policy: as it is now.
+        kind: which clock.
+        rep: with the calendar and absences as they are now.
+        started_at: when it started.
+        promised: the deadline until now.
+        earliest: a deadline that comes earlier comes no earlier than this; see `settle`.
+        contacted_at: for `follow_up`, when first contact was made.
+        pauses: spans in which it stands still.
+        extra_s: what was granted before.
+
+    """
+
+    def start(extra: float) -> ClockSpec:
+        return start_clock(
+            policy, kind, rep, started_at, contacted_at=contacted_at, pauses=pauses, extra_s=extra
+        )
+
+    clock = start(extra_s)
+    if clock.due_at >= promised:
+        return clock, extra_s
+    counted = Counted(rep, policy.time == "wall", tuple(pauses))
+    if promised - clock.due_at < _SAME or counted.between(clock.due_at, promised) == 0:
+        return replace(clock, due_at=promised), extra_s
+    due = settle(promised, clock.due_at, earliest)
+    if due == clock.due_at:
+        return clock, extra_s
+    extra_s += counted.between(clock.due_at, due)
+    return replace(start(extra_s), due_at=due), extra_s
+
+
+def slip_s(policy: SlaPolicy, rep: Rep, offered_at: datetime, due_at: datetime) -> float:
+    """Return by how many seconds of the wall the rep's absences move the deadline of an offer."""
+    if not rep.absences:
+        return 0.0
+    there = start_clock(policy, "accept", replace(rep, absences=()), offered_at)
+    return (due_at - there.due_at).total_seconds()
+
+
+def durations(
+    rep: Rep | None, start: datetime, end: datetime, pauses: Sequence[Span] = ()
+) -> tuple[float, float | None]:
+    """Return the seconds from `start` to `end` by the wall and in the rep's working time, both without pauses.
+
+    Of a rep who is not known the second is None.
+    """
     if end <= start:
-        return 0.0, 0.0
+        return 0.0, None if rep is None else 0.0
     raw = _wall_between(start, end, pauses)
+    if rep is None:
+        return raw, None
     return raw, business_between(rep.calendar, start, end, (*rep.absences, *pauses))
 
 

@@ -8,9 +8,7 @@ from schemas.handover import Park, Placement, Waiting
 from schemas.rulebook.sla import SlaPolicy
 
 
-def stand_in(
-    waiting: Waiting, placed: Placement, team: Team, policy: SlaPolicy, now: datetime
-) -> str | None:
+def stand_in(waiting: Waiting, placed: Placement, team: Team, policy: SlaPolicy, now: datetime) -> str | None:
     """Return the pool that a lead moves to instead of being parked, or None when it stays.
 
     It moves when its pool names a stand-by, the next opening is further off than `standby_after`, and

@@ -1,6 +1,6 @@
 """Flow B: ready leads of one pool are placed with reps, one hand-over a pool at a time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from routing_rules.sla import ClockSpec, start_clock
 from schemas.handover import Offer, Park, Wait, Waiting
 from worker.logs import get_logger
 from worker.notices.compose import about_lead, notice
+from worker.presence import move_to_standby, stand_in, team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, outbox
 from worker.store.db import run
@@ -32,7 +33,7 @@ class Handed:
     parked: int = 0
     #: Whether more leads may be due in this pool.
     more: bool = False
-    #: A pool that is no more: its leads moved to this one.
+    #: Pools whose line leads moved to: their own is no more, or everybody there is away.
     moved_to: set[str] = field(default_factory=set)
 
 
@@ -48,6 +49,7 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     ).scalars()
     reps = {rep for rep in {*members, loaded.team.pools[pool].manager, *owners} if rep in loaded.team.reps}
     assignments.lock_pool(connection, pool, reps)
+    loaded = replace(loaded, team=team_now(connection, loaded, now))  # absences too, as of the lock
     rows = _take_due(connection, pool, now)
     if not rows:
         return result
@@ -56,12 +58,18 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     before = dict(state.credit)
     offers: list[tuple[Any, Offer]] = []
     held: list[tuple[Any, Wait | Park]] = []
+    moved: dict[int, str] = {}
     for row in rows:
         placement = _place(row, loaded, state, now)
-        if isinstance(placement, Offer):
+        over = stand_in(row, placement, loaded.team, _policy(row.sla, loaded), now)
+        if over is not None:
+            moved[row.lead_id] = over
+        elif isinstance(placement, Offer):
             offers.append((row, placement))
         else:
             held.append((row, placement))
+    if moved:
+        result.moved_to |= move_to_standby(connection, moved, now)
     if offers:
         _save_offers(connection, offers, loaded, now)
     if held:

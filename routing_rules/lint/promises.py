@@ -66,7 +66,7 @@ def _times(here: Path, promise: Promise) -> list[Finding]:
             words = "the next attempt must be due after some time, and before all of them (`within`)"
             findings.append(Finding(_FILE, (*here, "every"), words))
     for at, seconds in enumerate(given):
-        path = (*here, "warn_after", at) if listed else (*here, "warn_after")
+        path: Path = (*here, "warn_after", at) if listed else (*here, "warn_after")
         if promise.within and seconds >= limit:
             words = "the warning comes at or after the breach; warn sooner than `within`"
             findings.append(Finding(_FILE, path, words))
@@ -119,7 +119,7 @@ def _marketing(book: Rulebook) -> list[Finding]:
     personas = [persona.id for persona in book.persona.personas]
     findings = []
     for at, name in enumerate(share.personas if share else []):
-        path = ("marketing", "persona", "personas", at)
+        path: Path = ("marketing", "persona", "personas", at)
         findings += unknown(_FILE, path, "persona", name, personas)
     nurture = book.sla.marketing.nurture
     if nurture is not None and nurture.within == 0:
