@@ -181,12 +181,13 @@ def reckon_anew(
     return replace(start(extra_s), due_at=due), extra_s
 
 
-def slip_s(policy: SlaPolicy, rep: Rep, offered_at: datetime, due_at: datetime) -> float:
-    """Return by how many seconds of the wall the rep's absences move the deadline of an offer."""
+def slip_s(policy: SlaPolicy, rep: Rep, offered_at: datetime, pauses: Sequence[Span] = ()) -> float:
+    """Return by how many seconds of the wall the rep's absences put off the deadline of an offer."""
     if not rep.absences:
         return 0.0
-    there = start_clock(policy, "accept", replace(rep, absences=()), offered_at)
-    return (due_at - there.due_at).total_seconds()
+    with_them = start_clock(policy, "accept", rep, offered_at, pauses=pauses)
+    without = start_clock(policy, "accept", replace(rep, absences=()), offered_at, pauses=pauses)
+    return (with_them.due_at - without.due_at).total_seconds()
 
 
 def durations(

@@ -150,7 +150,9 @@ def import_file(
     )
 
 
-def _insert(connection: Connection, rep: str, found: Sequence[Away], now: datetime, by: str, reason: str) -> None:
+def _insert(
+    connection: Connection, rep: str, found: Sequence[Away], now: datetime, by: str, reason: str
+) -> None:
     if not found:
         return
     run(

@@ -63,7 +63,7 @@ def _breach(row: Any, policy: SlaPolicy, promise: Promise, team: Team, now: date
     counted = None if rep is None else Counted(rep, policy.time == "wall")
     for action in _actions(row, promise, rep):
         if action == "remind":
-            came.messages += _tell(row, row.rep, "reminder", team)
+            came.messages += tell(row, row.rep, "reminder", team, step=row.clock_id)
         elif action == "escalate":
             came.chain += _chain(row, policy, team, now)
         elif action == "out_of_rotation" and counted is not None:
@@ -79,7 +79,7 @@ def _breach(row: Any, policy: SlaPolicy, promise: Promise, team: Team, now: date
         again = start_clock(policy, row.kind, rep, now, contacted_at=row.contacted_at)
         came.renewed.append((row.assignment_id, row.lead_id, replace(again, round=row.round + 1)))
     if pool is not None and pool.manager != row.rep:
-        came.messages += _tell(row, pool.manager, "breach", team)
+        came.messages += tell(row, pool.manager, "breach", team, step=row.clock_id)
 
 
 def _actions(row: Any, promise: Promise, rep: Rep | None) -> list[BreachAction]:
@@ -116,14 +116,15 @@ def _chain(row: Any, policy: SlaPolicy, team: Team, now: datetime) -> list[dict[
     ]  # fmt: skip
 
 
-def _tell(row: Any, rep_id: str, kind: str, team: Team) -> list[dict[str, Any]]:
+def tell(row: Any, rep_id: str, kind: str, team: Team, *, step: int | str) -> list[dict[str, Any]]:
+    """Return the messages that tell a rep (if the rulebook still has them) of a clock."""
     rep = team.reps.get(rep_id)
     if rep is None:
         return []
     about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
     return notice(
         kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
-        policy=row.policy, step=row.clock_id,
+        policy=row.policy, step=step,
     )  # fmt: skip
 
 

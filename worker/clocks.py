@@ -81,17 +81,22 @@ def _concerns_clocks(wish: Any) -> bool:
     return before.team != after.team or before.sla.policies != after.sla.policies
 
 
-def follow(connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime, why: str) -> Followed:
+def follow(
+    connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime, why: str, *,
+    grace_s: int | None = None, tell: bool = True,
+) -> Followed:  # fmt: skip
     """Reckon locked running clocks anew, each from its start; move those that come out otherwise.
 
-    Later as reckoned. Earlier only so far that `grace` is left from now on, and the rep is told. An offer that
-    the rep's absences would put off by more than `slip_at_most` goes to a colleague instead.
+    Later as reckoned. Earlier only so far that the rulebook's `grace` (or `grace_s`) is left from now on, and the
+    rep is told. An offer that the rep's absences would put off by more than `slip_at_most` goes to a colleague
+    instead.
     """
     result = Followed(looked=len(rows))
     if not rows:
         return result
     team = team_now(connection, loaded, now, since=min(row.started_at for row in rows))
     pauses = rows_of.pauses(connection, [row.clock_id for row in rows])
+    grace = loaded.book.source.sla.grace if grace_s is None else grace_s
     moved: list[dict[str, Any]] = []
     slipped: list[Any] = []
     no_more: list[Any] = []
@@ -104,13 +109,14 @@ def follow(connection: Connection, rows: Sequence[Any], loaded: Loaded, now: dat
         if policy.promise(row.kind) is None:
             no_more.append(row)
             continue
-        change = _change(row, policy, rep, pauses.get(row.clock_id, []), now, loaded.book.source.sla.grace)
+        stood = pauses.get(row.clock_id, [])
+        change = _change(row, policy, rep, stood, now, grace)
         if change is None:
             continue
-        if change["due"] > ms(row.due_at) and _slips(row, policy, rep, change["at"]):
+        if change["due"] > ms(row.due_at) and _slips(row, policy, rep, stood):
             slipped.append(row)
             continue
-        if change["due"] < ms(row.due_at):
+        if tell and change["due"] < ms(row.due_at):
             messages += _tell_earlier(row, rep, change["at"], why)
         moved.append(change)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
@@ -144,10 +150,10 @@ def _change(
     }  # fmt: skip
 
 
-def _slips(row: Any, policy: SlaPolicy, rep: Rep, due_at: datetime) -> bool:
+def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
     if row.kind != "accept" or row.strategy == "escalation":
         return False
-    return slip_s(policy, rep, row.started_at, due_at) > policy.accept.slip_at_most
+    return slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
 
 
 def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: datetime) -> None:

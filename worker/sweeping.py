@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.breaching import breach_clocks
+from worker.breaching import breach_clocks, tell
 from worker.clocks import follow
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
 from worker.rulebooks import Loaded
 from worker.store import clocks as rows_of
-from worker.store import leads, outbox
+from worker.store import outbox
 from worker.store.db import run
 
 log = get_logger()
@@ -48,9 +47,8 @@ def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept
         overdue = {row.clock_id for row in breach}
         for row in warn:
             if row.clock_id not in overdue:
-                messages += _tell(
-                    row, row.rep, "warning", loaded, step=_warning_step(row, reached[row.clock_id])
-                )
+                step = _warning_step(row, reached[row.clock_id])
+                messages += tell(row, row.rep, "warning", loaded.team, step=step)
         result.warned = len(warn)
     if breach:
         messages += breach_clocks(connection, breach, loaded, now)
@@ -96,17 +94,6 @@ def _warnings_by(row: Any, now: datetime) -> int:
 
 def _warning_step(row: Any, number: int) -> int | str:
     return row.clock_id if number == 1 else f"{row.clock_id}.{number}"
-
-
-def _tell(row: Any, rep_id: str, kind: str, loaded: Loaded, *, step: int | str) -> list[dict[str, Any]]:
-    rep = loaded.team.reps.get(rep_id)
-    if rep is None:
-        return []
-    about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
-    return notice(
-        kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
-        policy=row.policy, step=step,
-    )  # fmt: skip
 
 
 def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> list[int]:
