@@ -26,7 +26,7 @@ class _Came:
 
     renewed: list[tuple[int, int, ClockSpec]] = field(default_factory=list)
     moved: list[tuple[Any, str, int]] = field(default_factory=list)
-    in_turn: list[int] = field(default_factory=list)
+    in_turn: list[Any] = field(default_factory=list)
     out: list[dict[str, Any]] = field(default_factory=list)
     chain: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -48,10 +48,7 @@ def breach_clocks(
     if came.moved:
         pass_on(connection, came.moved, now)
     if came.in_turn:
-        run(
-            connection,
-            "UPDATE tasuki.waiting SET priority = 0 WHERE lead_id = ANY(:ids)", ids=came.in_turn,
-        )  # fmt: skip
+        _back_in_turn(connection, came.in_turn, loaded)
     _take_out(connection, came.out, now)
     _escalate(connection, came.chain)
     return came.messages
@@ -74,7 +71,7 @@ def _breach(row: Any, policy: SlaPolicy, promise: Promise, team: Team, now: date
         elif action in MOVES:
             came.moved.append((row, f"{row.kind}_breached", _hops(row, action, policy)))
             if action == "back_to_pool":
-                came.in_turn.append(row.lead_id)
+                came.in_turn.append(row)
     if not (came.moved and came.moved[-1][0] is row) and rep is not None:
         again = start_clock(policy, row.kind, rep, now, contacted_at=row.contacted_at)
         came.renewed.append((row.assignment_id, row.lead_id, replace(again, round=row.round + 1)))
@@ -126,6 +123,18 @@ def tell(row: Any, rep_id: str, kind: str, team: Team, *, step: int | str) -> li
         kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
         policy=row.policy, step=step,
     )  # fmt: skip
+
+
+def _back_in_turn(connection: Connection, rows: Sequence[Any], loaded: Loaded) -> None:
+    """Give leads the place in the line that their routing rule gives, and not the head."""
+    of_rule = {rule.name: rule.priority for rule, _ in loaded.book.routes}
+    last = loaded.book.otherwise.priority
+    run(
+        connection,
+        "UPDATE tasuki.waiting w SET priority = r.priority FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(id bigint, priority smallint) WHERE w.lead_id = r.id",
+        rows=as_json([{"id": row.lead_id, "priority": of_rule.get(row.rule, last)} for row in rows]),
+    )
 
 
 def _take_out(connection: Connection, out: Sequence[dict[str, Any]], now: datetime) -> None:

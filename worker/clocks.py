@@ -56,7 +56,7 @@ def follow_changes(connection: Connection, loaded: Loaded, now: datetime) -> Fol
     if wish is None:
         return Followed()
     if wish.may_begin is None:
-        rows_of.begin(connection, wish.recompute_id)
+        rows_of.begin(connection, wish.recompute_id, now)
         return Followed(more=True)
     if not wish.may_begin:
         return Followed()
@@ -65,10 +65,9 @@ def follow_changes(connection: Connection, loaded: Loaded, now: datetime) -> Fol
         found = rows_of.lock_next(connection, wish.reached, wish.rep, BATCH)
     done = follow(connection, found, loaded, now, wish.why)
     done.more = True  # the next look finds the rest, or the next wish
-    finished = len(found) < BATCH
     rows_of.progress(
-        connection, wish.recompute_id, reached=found[-1].clock_id if found else wish.reached,
-        looked=done.looked, moved=done.moved, done_at=now if finished else None,
+        connection, wish.recompute_id, now, reached=found[-1].clock_id if found else wish.reached,
+        looked=done.looked, moved=done.moved, done=len(found) < BATCH,
     )  # fmt: skip
     return done
 

@@ -243,29 +243,23 @@ def take_asked(connection: Connection) -> Any:
     ).one_or_none()
 
 
-def begin(connection: Connection, recompute_id: int) -> None:
+def begin(connection: Connection, recompute_id: int, now: datetime) -> None:
     """Note the transactions that must end before the work begins."""
     run(
         connection,
-        "UPDATE tasuki.clock_recompute SET begins_after = pg_snapshot_xmax(pg_current_snapshot())"
+        "UPDATE tasuki.clock_recompute SET begins_after = pg_snapshot_xmax(pg_current_snapshot()), looked_at = :now"
         " WHERE recompute_id = :i",
-        i=recompute_id,
-    )
+        i=recompute_id, now=now,
+    )  # fmt: skip
 
 
 def progress(
-    connection: Connection,
-    recompute_id: int,
-    *,
-    reached: int,
-    looked: int,
-    moved: int,
-    done_at: datetime | None,
-) -> None:
+    connection: Connection, recompute_id: int, now: datetime, *, reached: int, looked: int, moved: int, done: bool
+) -> None:  # fmt: skip
     """Note how far a wish was followed, in the transaction that did it: after a kill it goes on there."""
     run(
         connection,
         "UPDATE tasuki.clock_recompute SET reached = :reached, looked = looked + :looked, moved = moved + :moved,"
-        " done_at = :done WHERE recompute_id = :i",
-        i=recompute_id, reached=reached, looked=looked, moved=moved, done=done_at,
+        " looked_at = :now, done_at = CASE WHEN :done THEN cast(:now AS timestamptz) END WHERE recompute_id = :i",
+        i=recompute_id, reached=reached, looked=looked, moved=moved, now=now, done=done,
     )  # fmt: skip

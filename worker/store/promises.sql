@@ -74,7 +74,7 @@ WHERE c.next_at IS NOT NULL AND (c.paused_until IS DISTINCT FROM p.until_at) LIM
 
 -- name: 3: a change to a calendar, an absence or a policy was not followed by the open clocks
 SELECT why || ' of ' || asked_at AS offender FROM tasuki.clock_recompute
-WHERE done_at IS NULL AND asked_at < :grace LIMIT 20;
+WHERE done_at IS NULL AND coalesce(looked_at, asked_at) < :grace LIMIT 20;
 
 -- name: 3: somebody should have been told of a breach and was not
 SELECT 'escalation ' || escalation_id AS offender FROM tasuki.escalation WHERE tell_at < :grace LIMIT 20;

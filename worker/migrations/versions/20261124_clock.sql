@@ -82,6 +82,8 @@ CREATE TABLE tasuki.clock_recompute (
     from_version integer,
     to_version integer,
     asked_at timestamptz NOT NULL,
+    -- the newest progress
+    looked_at timestamptz,
     -- it begins once every transaction that may not have seen the change has ended
     begins_after xid8,
     reached bigint NOT NULL DEFAULT 0,
