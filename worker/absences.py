@@ -125,7 +125,7 @@ def import_file(
     ]  # fmt: skip
     moved = [
         (before[key], one) for key, one in wanted.items()
-        if key in before and (before[key].starts_at, before[key].ends_at) != (one.starts, one.ends)
+        if key in before and not _same(before[key], one)
     ]  # fmt: skip
     # One that has begun keeps its beginning: what is past is not rewritten.
     stretched = [
@@ -142,12 +142,16 @@ def import_file(
             " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, ends bigint) WHERE b.absence_id = r.id",
             rows=as_json([{"id": row.absence_id, "ends": ms(one.ends)} for row, one in stretched]),
         )
-    real = [(row, one) for row, one in stretched if row.ends_at != one.ends]
+    real = [(row, one) for row, one in stretched if ms(row.ends_at) != ms(one.ends)]
     if gone or replaced or real or new:
         _changed(connection, rep, "calendar file", loaded, now)
     return Imported(
         len(new), len(replaced) + len(real), len(gone), len(wanted) - len(new) - len(replaced) - len(real)
     )
+
+
+def _same(row: Any, one: Away) -> bool:
+    return (ms(row.starts_at), ms(row.ends_at)) == (ms(one.starts), ms(one.ends))
 
 
 def _insert(

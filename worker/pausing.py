@@ -1,7 +1,7 @@
 """Pauses: a clock stands still for a reason of sla.yaml, and goes on by itself when the reason's time is used up."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -57,7 +57,9 @@ def pause(
         raise Refused(f"{reason} is used up on this clock: at most {chosen.at_most // 3600} hours in all")
     until = until or latest
     if not now < until <= latest:
-        raise Refused(f"a pause for {reason} ends after now, and by {latest:%Y-%m-%d %H:%M} UTC")
+        raise Refused(
+            f"a pause for {reason} ends after now, and by {latest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        )
     run(
         connection,
         "INSERT INTO tasuki.clock_pause (clock_id, reason, note, paused_by, paused_at, until_at)"
