@@ -5,6 +5,7 @@ calendar, an absence or a policy that changes later gives the deadline that woul
 twice gives the same.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -182,9 +183,14 @@ def reckon_anew(
 
 
 def slip_s(policy: SlaPolicy, rep: Rep, offered_at: datetime, pauses: Sequence[Span] = ()) -> float:
-    """Return by how many seconds of the wall the rep's absences put off the deadline of an offer."""
+    """Return by how many seconds of the wall the rep's absences put off the deadline of an offer.
+
+    Infinity when the rep is not back within the horizon, and the wall's time counts instead.
+    """
     if not rep.absences:
         return 0.0
+    if is_endless(policy, rep, offered_at):
+        return math.inf
     with_them = start_clock(policy, "accept", rep, offered_at, pauses=pauses)
     without = start_clock(policy, "accept", replace(rep, absences=()), offered_at, pauses=pauses)
     return (with_them.due_at - without.due_at).total_seconds()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from routing_rules.roster import Rep
-from routing_rules.sla import Counted, durations, reckon_anew, slip_s
+from routing_rules.sla import Counted, durations, is_endless, reckon_anew, slip_s
 from schemas.rulebook.sla import SlaPolicy
 from worker import rulebooks
 from worker.acting import line_row
@@ -110,10 +110,11 @@ def follow(
             continue
         stood = pauses.get(row.clock_id, [])
         change = _change(row, policy, rep, stood, now, grace)
-        if change is None:
-            continue
-        if change["due"] > ms(row.due_at) and _slips(row, policy, rep, stood):
+        later = change is not None and change["due"] > ms(row.due_at)
+        if (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
             slipped.append(row)
+            continue
+        if change is None:
             continue
         if tell and change["due"] < ms(row.due_at):
             messages += _tell_earlier(row, rep, change["at"], why)

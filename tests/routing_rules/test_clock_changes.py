@@ -1,5 +1,6 @@
 """Clocks with pauses and absences against a watch on the wall, and what a change may do to a running one."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -164,3 +165,4 @@ def test_no_working_time_left_is_seen() -> None:
     assert not is_endless(a_policy(), ann, at)
     assert is_endless(a_policy(), for_years, at)
     assert not is_endless(a_policy(time="wall"), for_years, at)
+    assert slip_s(a_policy(), for_years, at) == math.inf
