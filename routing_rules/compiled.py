@@ -11,7 +11,7 @@ from schemas.rulebook.book import Rulebook
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.persona import Grades
 from schemas.rulebook.routing import Otherwise, RoutingRule
-from schemas.rulebook.sla import SlaPolicy
+from schemas.rulebook.sla import PauseReason, SlaPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class CompiledBook:
     routes: tuple[tuple[RoutingRule, Check], ...]
     otherwise: Otherwise
     policies: dict[str, SlaPolicy]
+    #: check, routing rules it is for (none: all), policy; the first that holds outranks the rule's own.
+    choices: tuple[tuple[Check, frozenset[str], str], ...]
+    pauses: dict[str, PauseReason]
     reasons: dict[str, RecycleReason]
     #: rep -> the first pool they are a member of.
     home_pool: dict[str, str]
@@ -144,6 +147,8 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
         otherwise=book.routing.otherwise,
         policies={policy.id: policy for policy in book.sla.policies},
+        choices=tuple((check(one.when), frozenset(one.rules), one.policy) for one in book.sla.select),
+        pauses={pause.id: pause for pause in book.sla.pauses},
         reasons={reason.id: reason for reason in book.nurture.reasons},
         home_pool=home_pool,
         source=book,

@@ -17,7 +17,7 @@ RECHECK: Final = timedelta(minutes=15)
 #: A lead that nobody may take any more is shown, and looked at again after this.
 STUCK_RECHECK: Final = timedelta(hours=24)
 #: Why a rep is passed over for now: off at work, or without room.
-_OFF: Final = ("closed", "absent")
+_OFF: Final = ("closed", "absent", "out_of_rotation")
 
 
 def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now: datetime) -> Placement:
@@ -141,6 +141,8 @@ def _why_not(waiting: Waiting, member: Member, rep: Rep, state: PoolState, now: 
         return "had_it"
     if not is_open(rep.calendar, now, rep.absences):
         return "absent" if is_absent(rep, now) else "closed"
+    if rep.is_out(now):
+        return "out_of_rotation"
     load, capacity = state.load(member.rep), rep.spec.capacity
     if load.open >= capacity.open:
         return f"full {load.open}/{capacity.open}"
@@ -165,7 +167,7 @@ def _hold(skipped: dict[str, str], team: Team, state: PoolState, now: datetime) 
     for rep_id, why in skipped.items():
         rep = team.reps[rep_id]
         if why in _OFF:
-            opening = next_open(rep.calendar, now, rep.absences)
+            opening = next_open(rep.calendar, now, rep.without_offers)
         elif why.startswith(("full", "day_full", "cap_")):
             is_full = True
             opening = _room_at(rep, state, now)
@@ -200,4 +202,4 @@ def _room_at(rep: Rep, state: PoolState, now: datetime) -> datetime | None:
             if free is None:
                 return None
             at = max(at, free)
-    return next_open(rep.calendar, at, rep.absences)
+    return next_open(rep.calendar, at, rep.without_offers)

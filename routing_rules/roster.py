@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from routing_rules.calendars import Calendar
 from schemas.rulebook.team import CalendarSpec, PoolSpec, RepSpec, TeamFile
 
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: The years for which company days that return every year are worked out.
+YEARS: Final = range(2000, 2101)
 #: Holidays by country or subdivision, as dates in that country.
 Holidays = Mapping[str, frozenset[date]]
 
@@ -21,6 +24,17 @@ class Rep:
     spec: RepSpec
     calendar: Calendar
     absences: tuple[tuple[datetime, datetime], ...]
+    #: Times without new leads, in which clocks run on: a breach took the rep out of rotation.
+    out_of_rotation: tuple[tuple[datetime, datetime], ...] = ()
+
+    def is_out(self, at: datetime) -> bool:
+        """Tell whether the rep is out of rotation at an instant."""
+        return any(gone <= at < back for gone, back in self.out_of_rotation)
+
+    @property
+    def without_offers(self) -> tuple[tuple[datetime, datetime], ...]:
+        """The times in which nothing is offered: absences, and out of rotation."""
+        return self.absences + self.out_of_rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,8 @@ def build_calendar(spec: CalendarSpec, holidays: Holidays) -> Calendar:
         while day <= span.last:
             closed.add(day)
             day += timedelta(days=1)
+    for yearly in spec.yearly:
+        closed |= _every_year(yearly.first, yearly.last)
     return Calendar(
         id=spec.id,
         zone=ZoneInfo(spec.zone),
@@ -99,6 +115,28 @@ def build_calendar(spec: CalendarSpec, holidays: Holidays) -> Calendar:
         closed=frozenset(closed),
         special={day: _blocks(hours) for day, hours in spec.special.items()},
     )
+
+
+@cache
+def _every_year(first: str, last: str) -> frozenset[date]:
+    """Return the days of a yearly span; from one year into the next when `last` is before `first`."""
+    days: set[date] = set()
+    for year in YEARS:
+        day = _in_year(year, first, date(year, 3, 1))
+        end_year = year + (last < first)
+        until = _in_year(end_year, last, date(end_year, 2, 28))
+        while day <= until:
+            days.add(day)
+            day += timedelta(days=1)
+    return frozenset(days)
+
+
+def _in_year(year: int, text: str, instead: date) -> date:
+    """Return a day of the year; `instead` where the year has no 02-29."""
+    try:
+        return date(year, int(text[:2]), int(text[3:]))
+    except ValueError:
+        return instead
 
 
 def _blocks(hours: list[str]) -> tuple[tuple[int, int], ...]:

@@ -48,7 +48,7 @@ def _route(
         name,
         pool,
         way.strategy,
-        rule.sla,
+        _policy(facts, book, name, rule.sla),
         rule.priority,
         owner,
         value,
@@ -69,3 +69,11 @@ def terms_of(way: Way, language: str | None) -> Terms:
         owner_wait_s=way.owner_wait,
         former=way.former,
     )
+
+
+def _policy(facts: Facts, book: CompiledBook, rule: str, own: str) -> str:
+    """Return the policy that sla.yaml selects for the lead; the routing rule's own when it selects none."""
+    for check, rules, policy in book.choices:
+        if (not rules or rule in rules) and check(facts):
+            return policy
+    return own

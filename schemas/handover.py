@@ -6,7 +6,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-Act = Literal["accept", "decline", "contacted"]
+#: `attempted`: one more try to follow up; `reached`: the person answered, and no more tries are owed.
+Act = Literal["accept", "decline", "contacted", "attempted", "reached"]
 
 #: Why an assignment ended.
 EndReason = Literal[
@@ -14,6 +15,8 @@ EndReason = Literal[
     "accept_breached",
     "contact_breached",
     "rep_left",
+    "follow_up_breached",
+    "rep_away",
     "recycled",
     "disqualified",
     "won",
@@ -74,7 +77,8 @@ class Offer:
 
     rep: str
     strategy: str
-    #: rep -> why not: absent, closed, full, day_full, cap_*, had_it, inactive, no_weight; caps with their count.
+    #: rep -> why not: absent, closed, out_of_rotation, full, day_full, cap_*, had_it, inactive, no_weight; what is
+    #: full with its count.
     skipped: dict[str, str]
     #: rep -> what the strategy compared.
     considered: dict[str, dict[str, Any]] = field(default_factory=dict)

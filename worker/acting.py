@@ -11,6 +11,8 @@ from routing_rules.sla import start_clock
 from schemas.errors import Overtaken, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
+from schemas.rulebook.sla import SlaPolicy
+from worker.presence import team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, turns
 from worker.store.db import run
@@ -40,17 +42,14 @@ def act(
         Refused: there is no such assignment, it is another rep's, or the reason is not in the rulebook.
 
     """
-    held = _lock(connection, assignment_id)
-    if rep is not None and rep != held.rep:
-        raise Refused(f"assignment {assignment_id} is {held.rep}'s, not {rep}'s")
-    if held.ended_at is not None:
-        raise Overtaken(_how_it_ended(connection, held))
+    held = lock_live(connection, assignment_id, rep)
+    pools: frozenset[str] = frozenset()
     if what == "accept":
         done = _accept(connection, held, loaded, now)
-        pools: frozenset[str] = frozenset()
     elif what == "contacted":
         done = _contacted(connection, held, loaded, now)
-        pools = frozenset()
+    elif what in ("attempted", "reached"):
+        done = _followed_up(connection, held, loaded, now, reached=what == "reached")
     else:
         done, pools = _decline(connection, held, loaded, now, reason, note)
     run(
@@ -62,8 +61,23 @@ def act(
     return Answer(assignment_id, held.lead_id, held.rep, done, pools)
 
 
+def lock_live(connection: Connection, assignment_id: int, rep: str | None) -> Any:
+    """Lock lead, then assignment: the order that everybody keeps.
+
+    Raises:
+        Overtaken: the assignment has ended.
+        Refused: there is none, or it is not this rep's.
+
+    """
+    held = _lock(connection, assignment_id)
+    if rep is not None and rep != held.rep:
+        raise Refused(f"assignment {assignment_id} is {held.rep}'s, not {rep}'s")
+    if held.ended_at is not None:
+        raise Overtaken(_how_it_ended(connection, held))
+    return held
+
+
 def _lock(connection: Connection, assignment_id: int) -> Any:
-    """Lock lead, then assignment: the order that everybody keeps."""
     lead_id = run(
         connection, "SELECT lead_id FROM tasuki.assignment WHERE assignment_id = :a", a=assignment_id
     ).scalar()
@@ -92,10 +106,9 @@ def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) ->
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "accept", now)
-    policy = loaded.book.policies.get(held.sla) or loaded.book.policies[loaded.book.otherwise.sla]
-    rep = loaded.team.reps.get(held.rep)
+    rep = team_now(connection, loaded, now).reps.get(held.rep)
     if rep is not None:
-        clock = start_clock(policy, "contact", rep, now)
+        clock = start_clock(_policy(held, loaded), "contact", rep, now)
         assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
     _move_lead(connection, held, now, stage="sal", rule="accepted", loaded=loaded)
     run(
@@ -117,7 +130,53 @@ def _contacted(connection: Connection, held: Any, loaded: Loaded, now: datetime)
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "contact", now)
+    promise = _policy(held, loaded).follow_up
+    rep = team_now(connection, loaded, now).reps.get(held.rep)
+    if promise is not None and rep is not None:
+        run(
+            connection, "UPDATE tasuki.assignment SET follow_ups = :n WHERE assignment_id = :a",
+            n=promise.attempts, a=held.assignment_id,
+        )  # fmt: skip
+        clock = start_clock(_policy(held, loaded), "follow_up", rep, now)
+        assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
     return "contacted"
+
+
+def _policy(held: Any, loaded: Loaded) -> SlaPolicy:
+    """Return the policy in force under the assignment's name, or the default route's when it is gone."""
+    return loaded.book.policies.get(held.sla) or loaded.book.policies[loaded.book.otherwise.sla]
+
+
+def _followed_up(connection: Connection, held: Any, loaded: Loaded, now: datetime, *, reached: bool) -> str:
+    """Count an attempt; it meets the clock that runs, and starts the next while attempts are owed."""
+    if held.contacted_at is None:
+        done = _contacted(connection, held, loaded, now)  # the first try is the first contact
+        if not reached:
+            return done
+    owed = run(
+        connection,
+        "UPDATE tasuki.assignment SET attempts = attempts + 1 WHERE assignment_id = :a"
+        " RETURNING attempts, follow_ups, followed_up_at",
+        a=held.assignment_id,
+    ).one()
+    if owed.follow_ups == 0 or owed.followed_up_at is not None:
+        return "reached; no attempt was owed" if reached else "attempt noted; none was owed"
+    assignments.meet_clock(connection, held.assignment_id, "follow_up", now)
+    policy = _policy(held, loaded)
+    rep = team_now(connection, loaded, now).reps.get(held.rep)
+    if reached or owed.attempts >= owed.follow_ups or policy.follow_up is None or rep is None:
+        run(
+            connection, "UPDATE tasuki.assignment SET followed_up_at = :now WHERE assignment_id = :a",
+            a=held.assignment_id, now=now,
+        )  # fmt: skip
+        return (
+            "reached; no more attempts are owed"
+            if reached
+            else "attempt noted; it was the last that was owed"
+        )
+    clock = start_clock(policy, "follow_up", rep, now, contacted_at=held.contacted_at or now)
+    assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
+    return f"attempt {owed.attempts} of {owed.follow_ups} noted"
 
 
 def _decline(

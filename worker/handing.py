@@ -1,5 +1,6 @@
 """Flow B: ready leads of one pool are placed with reps, one hand-over a pool at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -9,12 +10,13 @@ from sqlalchemy import Connection
 
 from routing_rules.place import goes_to_manager, place
 from routing_rules.roster import PoolState, Team
+from routing_rules.standby import stand_in
 from schemas.handover import ClaimOpen, Offer, Park, Placement, Terms, Wait, Waiting
 from worker.claiming import open_claims
 from worker.logs import get_logger
 from worker.offering import policy_of, save_offers
 from worker.pool_state import close_book, open_book, read_state, reps_of
-from worker.presence import team_now
+from worker.presence import move_to_standby, team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments
 from worker.store.db import Clash, run
@@ -35,19 +37,19 @@ class Handed:
     parked: int = 0
     #: Whether more leads may be due in this pool.
     more: bool = False
-    #: A pool that is no more: its leads moved to this one.
+    #: Pools whose line leads moved to: their own is no more, or everybody there is away.
     moved_to: set[str] = field(default_factory=set)
 
 
 def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) -> Handed:
     """Place the leads of `pool` that are due: the highest lane first, and in a lane the oldest."""
     result = Handed()
-    team = team_now(connection, loaded, now)
-    if pool not in team.pools:
+    if pool not in loaded.team.pools:
         _move_to_fallback(connection, pool, loaded, now, result)
         return result
-    reps = reps_of(connection, pool, loaded, team)
+    reps = reps_of(connection, pool, loaded, loaded.team)
     assignments.lock_pool(connection, pool, reps)
+    team = team_now(connection, loaded, now)  # absences too, as of the lock
     rows = _take_due(connection, pool, loaded, now)
     if not rows:
         return result
@@ -61,6 +63,10 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     is_matched = any("best_match" in (row.strategy, row.terms.get("then")) for row in rows)
     state = read_state(connection, book, reps, team, now, records=is_matched)
     placed = [(row, _place(row, loaded, team, reps, state, now)) for row in rows]
+    moved = _moved_over(placed, loaded, team, reps, now)
+    if moved:
+        result.moved_to |= move_to_standby(connection, moved, now)
+        placed = [(row, one) for row, one in placed if row.lead_id not in moved]
     offers = [(row, one) for row, one in placed if isinstance(one, Offer)]
     claims = [(row, one) for row, one in placed if isinstance(one, ClaimOpen)]
     held = [(row, one) for row, one in placed if isinstance(one, Wait | Park)]
@@ -111,6 +117,18 @@ def _place(
     row: Any, loaded: Loaded, team: Team, reps: set[str], state: PoolState, now: datetime
 ) -> Placement:
     return place(waiting_of(row, reps), team, policy_of(row.sla, loaded), state, now)
+
+
+def _moved_over(
+    placed: Sequence[tuple[Any, Placement]], loaded: Loaded, team: Team, reps: set[str], now: datetime
+) -> dict[int, str]:
+    """Return lead -> pool for leads that a pool on stand-by takes over."""
+    moved = {}
+    for row, one in placed:
+        over = stand_in(waiting_of(row, reps), one, team, policy_of(row.sla, loaded), now)
+        if over is not None:
+            moved[row.lead_id] = over
+    return moved
 
 
 def _goes_to_manager(row: Any, loaded: Loaded, team: Team, reps: set[str]) -> bool:

@@ -13,6 +13,7 @@ from schemas.lead import LeadState
 from schemas.strict_json import loads
 from worker import rulebooks
 from worker.judging import replay
+from worker.presence import reps_at_their_offers
 from worker.recount import over_caps
 from worker.store import leads
 from worker.store.db import run
@@ -79,9 +80,10 @@ def _unfit_reps(connection: Connection) -> list[Found]:
         n=RECENT,
     ).all()
     away, full = [], []
+    known = reps_at_their_offers(connection, rows, lambda version: rulebooks.load(version).team)
     for row in rows:
-        rep = rulebooks.load(row.rulebook_version).team.reps.get(row.rep)
-        if rep is None or not is_open(rep.calendar, row.offered_at, rep.absences):
+        rep = known[row.assignment_id]
+        if rep is None or not is_open(rep.calendar, row.offered_at, rep.without_offers):
             away.append(f"assignment {row.assignment_id} to {row.rep}")
         if rep is not None and row.held > rep.spec.capacity.open:
             full.append(f"assignment {row.assignment_id} to {row.rep}, who held {row.held}")

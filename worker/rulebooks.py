@@ -13,6 +13,7 @@ from routing_rules.roster import Team, compile_team
 from schemas.errors import Away, Finding, Refused, RulebookError
 from schemas.rulebook.book import SIGNED, Rulebook
 from worker import rulebook_files
+from worker.store import clocks
 from worker.store.db import run, transaction
 
 
@@ -117,6 +118,9 @@ def rollback(version: int, now: datetime) -> None:
 
 
 def _put_in_force(connection: Connection, version: int, pools: list[str], now: datetime) -> None:
+    before = current_version(connection)
+    if before is not None:
+        clocks.ask(connection, f"rulebook {version}", now, from_version=before, to_version=version)
     run(
         connection,
         "INSERT INTO tasuki.rulebook_current (version) VALUES (:v)"

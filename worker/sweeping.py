@@ -6,15 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from routing_rules.sla import ClockSpec, start_clock
-from schemas.rulebook.sla import Promise
-from worker.acting import line_row
+from worker.breaching import breach_clocks, tell
+from worker.clocks import follow
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, outbox
+from worker.store import clocks as rows_of
+from worker.store import outbox
 from worker.store.db import run
-from worker.store.rows import as_json
 
 log = get_logger()
 
@@ -34,33 +32,33 @@ class Swept:
 
 
 def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept:
-    """Handle up to `BATCH` clocks whose warning or end is due."""
+    """Handle up to `BATCH` clocks whose pause, warning or end is due."""
     result = Swept()
-    due = _take_due(connection, now)
+    due = _take_due(connection, now, result)
     if not due:
         return result
-    result.more = len(due) >= BATCH
-    warn = [row for row in due if row.warned_at is None and row.warn_at is not None and row.warn_at <= now]
+    due = _look_twice(connection, due, loaded, now, result)
+    reached = {row.clock_id: _warnings_by(row, now) for row in due}
+    warn = [row for row in due if reached[row.clock_id] > row.warned]
     breach = [row for row in due if row.due_at <= now]
     messages: list[dict[str, Any]] = []
     if warn:
-        run(
-            connection,
-            "UPDATE tasuki.clock SET warned_at = :now, next_at = due_at WHERE clock_id = ANY(:ids)",
-            ids=[row.clock_id for row in warn], now=now,
-        )  # fmt: skip
+        rows_of.warn(connection, {row.clock_id: reached[row.clock_id] for row in warn}, now)
         overdue = {row.clock_id for row in breach}
         for row in warn:
             if row.clock_id not in overdue:
-                messages += _tell(row, row.rep, "warning", loaded)
+                step = _warning_step(row, reached[row.clock_id])
+                messages += tell(row, row.rep, "warning", loaded.team, step=step)
         result.warned = len(warn)
     if breach:
-        messages += _breach(connection, breach, loaded, now, result)
+        messages += breach_clocks(connection, breach, loaded, now)
+        result.pools |= {row.pool for row in breach}
+        result.breached = len(breach)
     outbox.add(connection, messages, now)
     return result
 
 
-def _take_due(connection: Connection, now: datetime) -> list[Any]:
+def _take_due(connection: Connection, now: datetime, result: Swept) -> list[Any]:
     """Lock the leads of due clocks, skipping those that somebody works on, then the clocks themselves."""
     ids = run(
         connection,
@@ -68,83 +66,34 @@ def _take_due(connection: Connection, now: datetime) -> list[Any]:
         " WHERE c.next_at <= :now ORDER BY c.next_at LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
         now=now, n=BATCH,
     ).scalars().all()  # fmt: skip
-    if not ids:
-        return []
-    return list(
-        run(
-            connection,
-            "SELECT c.*, a.rep, a.pool, a.rule, a.strategy, a.sla, a.ready_at, a.had, a.hops,"
-            " a.rulebook_version, l.state FROM tasuki.clock c JOIN tasuki.assignment a USING (assignment_id)"
-            " JOIN tasuki.lead l ON l.lead_id = c.lead_id"
-            " WHERE c.clock_id = ANY(:ids) AND c.next_at <= :now ORDER BY c.clock_id FOR UPDATE OF c, a",
-            ids=list(ids), now=now,
-        )
-    )  # fmt: skip
+    result.more = len(ids) >= BATCH
+    return rows_of.read(connection, ids, due=now) if ids else []
 
 
-def _breach(
-    connection: Connection, rows: list[Any], loaded: Loaded, now: datetime, result: Swept
-) -> list[dict[str, Any]]:
-    """End the clocks; the lead goes to the next rep, or its rep is reminded under a new clock."""
-    run(
-        connection,
-        "UPDATE tasuki.clock SET breached_at = :now, next_at = NULL WHERE clock_id = ANY(:ids)",
-        ids=[row.clock_id for row in rows], now=now,
-    )  # fmt: skip
-    result.breached = len(rows)
-    messages: list[dict[str, Any]] = []
-    renewed: list[tuple[int, int, ClockSpec]] = []
-    passed_on: list[Any] = []
-    for row in rows:
-        promise = _promise(row, loaded)
-        rep = loaded.team.reps.get(row.rep)
-        if rep is not None and (promise.on_breach == "remind" or row.strategy == "escalation"):
-            policy = loaded.book.policies.get(row.policy) or loaded.book.policies[loaded.book.otherwise.sla]
-            clock = start_clock(policy, row.kind, rep, now)
-            renewed.append((row.assignment_id, row.lead_id, clock))
-            messages += _tell(row, row.rep, "reminder", loaded)
-        else:
-            passed_on.append(row)
-            result.pools.add(row.pool)
-        pool = loaded.team.pools.get(row.pool)
-        if pool is not None and pool.manager != row.rep:
-            messages += _tell(row, pool.manager, "breach", loaded)
-    if renewed:
-        assignments.insert_clocks(connection, renewed, now)
-    if passed_on:
-        _pass_on(connection, passed_on, now)
-    return messages
+def _look_twice(
+    connection: Connection, due: list[Any], loaded: Loaded, now: datetime, result: Swept
+) -> list[Any]:
+    """Let pauses end; and where a change is still to be followed, reckon anew before anything is breached."""
+    paused = [row.clock_id for row in due if row.paused_at is not None]
+    if paused:
+        rows_of.end_pauses(connection, paused)
+    why = rows_of.asked(connection)
+    if why is not None:
+        result.pools |= follow(connection, due, loaded, now, why).pools
+    if not paused and why is None:
+        return due
+    return rows_of.read(connection, [row.clock_id for row in due], due=now)
 
 
-def _promise(row: Any, loaded: Loaded) -> Promise:
-    policy = loaded.book.policies.get(row.policy) or loaded.book.policies[loaded.book.otherwise.sla]
-    return policy.accept if row.kind == "accept" else policy.contact
+def _warnings_by(row: Any, now: datetime) -> int:
+    """Return how many of a clock's warnings are due; those of the first version know one only."""
+    if row.warnings:
+        return sum(at <= now for at in row.warnings)
+    return int(row.warn_at is not None and row.warned_at is None and row.warn_at <= now)
 
 
-def _pass_on(connection: Connection, rows: list[Any], now: datetime) -> None:
-    """End assignments by their breach and put the leads back into the line, at its head."""
-    ended = [(row.lead_id, f"{row.kind}_breached") for row in rows]
-    assignments.end_for_leads(connection, ended, now)
-    assignments.back_in_line(
-        connection, [line_row(row, now, f"{row.kind}_breached", hops=row.hops + 1) for row in rows], now
-    )
-    run(
-        connection,
-        "UPDATE tasuki.lead l SET lifecycle_stage = 'mql', updated_at = :now"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint) WHERE l.lead_id = r.id",
-        rows=as_json([{"id": row.lead_id} for row in rows]), now=now,
-    )  # fmt: skip
-
-
-def _tell(row: Any, rep_id: str, kind: str, loaded: Loaded) -> list[dict[str, Any]]:
-    rep = loaded.team.reps.get(rep_id)
-    if rep is None:
-        return []
-    about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
-    return notice(
-        kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
-        policy=row.policy, step=row.clock_id,
-    )  # fmt: skip
+def _warning_step(row: Any, number: int) -> int | str:
+    return row.clock_id if number == 1 else f"{row.clock_id}.{number}"
 
 
 def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> list[int]:

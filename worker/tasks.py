@@ -12,6 +12,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from schemas.errors import Away
 from worker import queue, rulebooks
 from worker.app import app
+from worker.breaching import tell_escalations
+from worker.clocks import BATCH, follow_changes, measure_ended
 from worker.delivering import deliver_due
 from worker.drain import drain
 from worker.handing import hand_over as hand_over_pool
@@ -21,6 +23,7 @@ from worker.locks import lock_key, only_one
 from worker.logs import get_logger
 from worker.now import now, wall_time
 from worker.settings import settings
+from worker.store import outbox
 from worker.store.db import in_transaction
 from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
@@ -147,14 +150,40 @@ def sweep() -> None:
     _taken("tasuki.sweep")
     try:
         note_sweep(wall_time())
+        _follow_changes()
         _sweep_clocks()
         poke_pools(in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now())).pools)
+        _after_clocks()
         _sweep_reviews()
         pools = in_transaction(lambda c: due_pools(c, now()))
         poke_pools(pools)
         poke(deliver)
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
+
+
+def _follow_changes() -> None:
+    """Reckon open clocks anew after a changed calendar, absence or policy; the next sweep goes on."""
+    until = time.monotonic() + HAND_OVER_S
+    while time.monotonic() < until:
+        done = in_transaction(lambda c: follow_changes(c, rulebooks.current(c), now()))
+        note_sweep(wall_time())
+        if done.moved:
+            log.info("clocks.moved", count=done.moved, entries=done.looked)
+        poke_pools(done.pools)
+        if not done.more:
+            return
+
+
+def _after_clocks() -> None:
+    """Tell escalations that are due, and measure the clocks that have ended."""
+    in_transaction(lambda c: outbox.add(c, tell_escalations(c, rulebooks.current(c), now()), now()))
+    until = time.monotonic() + HAND_OVER_S
+    while time.monotonic() < until:
+        measured = in_transaction(lambda c: measure_ended(c, rulebooks.current(c), now()))
+        note_sweep(wall_time())
+        if measured < BATCH:
+            return
 
 
 def _sweep_clocks() -> None:

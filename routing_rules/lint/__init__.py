@@ -2,6 +2,7 @@
 
 from routing_rules.lint.asked import condition_findings
 from routing_rules.lint.doubts import doubts
+from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
 from routing_rules.lint.sharing import sharing_doubts, sharing_findings
@@ -18,6 +19,7 @@ def lint(book: Rulebook) -> list[Finding]:
         *condition_findings(book),
         *reference_findings(book),
         *measure_findings(book),
+        *promise_findings(book),
         *staff_findings(book),
         *sharing_findings(book),
     ]
@@ -25,4 +27,4 @@ def lint(book: Rulebook) -> list[Finding]:
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return [*doubts(book), *sharing_doubts(book)]
+    return [*doubts(book), *sharing_doubts(book), *promise_doubts(book)]

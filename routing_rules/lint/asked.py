@@ -46,6 +46,8 @@ def conditions(book: Rulebook) -> Iterator[Asked]:
         yield Asked("nurture.yaml", ("tracks", index, "when"), track.when)
     for index, rule in enumerate(book.routing.rules):
         yield Asked("routing.yaml", ("rules", index, "when"), rule.when)
+    for index, choice in enumerate(book.sla.select):
+        yield Asked("sla.yaml", ("select", index, "when"), choice.when)
 
 
 def condition_findings(book: Rulebook) -> list[Finding]:

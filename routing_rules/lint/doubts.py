@@ -12,6 +12,8 @@ from schemas.base import Condition
 from schemas.errors import Finding
 from schemas.rulebook.book import Rulebook
 
+#: Files in which the first rule that holds decides.
+_ORDERED: Final = ("readiness.yaml", "nurture.yaml", "routing.yaml", "sla.yaml")
 _WORKDAYS: Final = ("mon", "tue", "wed", "thu", "fri")
 #: How like a known kind an unknown one is, when it is probably a typing error (0-1).
 _TYPING_ERROR: Final = 0.8
@@ -40,7 +42,7 @@ def _out_of_reach(book: Rulebook) -> Iterator[Finding]:
         if never_holds(node):
             yield Finding(asked.file, asked.path, "no lead can ever match this")
         section, index = str(asked.path[0]), asked.path[1]
-        if asked.file not in ("readiness.yaml", "nurture.yaml", "routing.yaml") or not isinstance(index, int):
+        if asked.file not in _ORDERED or not isinstance(index, int):
             continue
         group = (asked.file, section)
         if group in stopped:
@@ -49,6 +51,7 @@ def _out_of_reach(book: Rulebook) -> Iterator[Finding]:
             continue
         earlier = seen.setdefault(group, [])
         passes_on = section == "rules" and book.routing.rules[index].to.strategy == "owner"
+        passes_on = passes_on or (section == "select" and bool(book.sla.select[index].rules))
         if asked.condition in earlier:
             yield Finding(asked.file, asked.path[:2], "is never reached: an earlier one asks the same")
         elif not passes_on:
@@ -142,13 +145,13 @@ def _pools(book: Rulebook) -> Iterator[Finding]:
 def _unused(book: Rulebook) -> Iterator[Finding]:
     rules = book.routing.rules
     otherwise = book.routing.otherwise
-    pools = {rule.to.pool for rule in rules} | {otherwise.pool}
+    pools = {rule.to.pool for rule in rules} | {otherwise.pool} | {pool.standby for pool in book.team.pools}
     pools_of_owners = any(rule.to.strategy == "owner" for rule in rules)
     if not pools_of_owners:
         known = [pool.id for pool in book.team.pools]
         yield from _without_use("team.yaml", "pools", known, pools, "no routing rule names the pool")
     policies = [policy.id for policy in book.sla.policies]
-    asked = {rule.sla for rule in rules} | {otherwise.sla}
+    asked = {rule.sla for rule in rules} | {otherwise.sla} | {one.policy for one in book.sla.select}
     yield from _without_use("sla.yaml", "policies", policies, asked, "no routing rule promises")
     calendars = [calendar.id for calendar in book.team.calendars]
     kept = {rep.calendar for rep in book.team.reps}

@@ -14,7 +14,8 @@ def reference_findings(book: Rulebook) -> list[Finding]:
     return [*_twice(book), *_journey(book), *_nurture(book), *_routing(book), *_team(book), *_examples(book)]
 
 
-def _unknown(file: str, path: Path, what: str, name: str, known: Iterable[str]) -> list[Finding]:
+def unknown(file: str, path: Path, what: str, name: str, known: Iterable[str]) -> list[Finding]:
+    """Find a name that nobody gave, with the nearest that somebody did."""
     names = list(known)
     if name in names:
         return []
@@ -61,11 +62,11 @@ def _journey(book: Rulebook) -> list[Finding]:
     journey = book.journey
     file = "journey.yaml"
     start = journey.sales_may_start_at
-    findings = _unknown(file, ("sales_may_start_at",), "stage", start, journey.stages)
+    findings = unknown(file, ("sales_may_start_at",), "stage", start, journey.stages)
     for stage in journey.evidence:
-        findings += _unknown(file, ("evidence", stage), "stage", stage, journey.stages)
+        findings += unknown(file, ("evidence", stage), "stage", stage, journey.stages)
     for stage in journey.names:
-        findings += _unknown(file, ("names", stage), "stage", stage, journey.stages)
+        findings += unknown(file, ("names", stage), "stage", stage, journey.stages)
     return findings
 
 
@@ -74,7 +75,7 @@ def _nurture(book: Rulebook) -> list[Finding]:
     findings = []
     for index, reason in enumerate(book.nurture.reasons):
         if reason.track is not None:
-            findings += _unknown("nurture.yaml", ("reasons", index, "track"), "track", reason.track, tracks)
+            findings += unknown("nurture.yaml", ("reasons", index, "track"), "track", reason.track, tracks)
     return findings
 
 
@@ -86,14 +87,14 @@ def _routing(book: Rulebook) -> list[Finding]:
     for index, rule in enumerate(book.routing.rules):
         here: Path = ("rules", index)
         if rule.to.pool is not None:
-            findings += _unknown(file, (*here, "to", "pool"), "pool", rule.to.pool, pools)
+            findings += unknown(file, (*here, "to", "pool"), "pool", rule.to.pool, pools)
         elif rule.to.strategy != "owner":
             words = f"{rule.to.strategy} needs a pool to share in; name one, or take the strategy owner"
             findings.append(Finding(file, (*here, "to", "strategy"), words))
-        findings += _unknown(file, (*here, "sla"), "policy", rule.sla, policies)
+        findings += unknown(file, (*here, "sla"), "policy", rule.sla, policies)
     last = book.routing.otherwise
-    findings += _unknown(file, ("otherwise", "pool"), "pool", last.pool, pools)
-    return findings + _unknown(file, ("otherwise", "sla"), "policy", last.sla, policies)
+    findings += unknown(file, ("otherwise", "pool"), "pool", last.pool, pools)
+    return findings + unknown(file, ("otherwise", "sla"), "policy", last.sla, policies)
 
 
 def _team(book: Rulebook) -> list[Finding]:
@@ -102,14 +103,14 @@ def _team(book: Rulebook) -> list[Finding]:
     reps = [rep.id for rep in book.team.reps]
     findings = []
     for index, rep in enumerate(book.team.reps):
-        findings += _unknown(file, ("reps", index, "calendar"), "calendar", rep.calendar, calendars)
+        findings += unknown(file, ("reps", index, "calendar"), "calendar", rep.calendar, calendars)
     for index, pool in enumerate(book.team.pools):
         here: Path = ("pools", index)
-        findings += _unknown(file, (*here, "manager"), "rep", pool.manager, reps)
+        findings += unknown(file, (*here, "manager"), "rep", pool.manager, reps)
         members = [member.rep for member in pool.members]
         for at, member in enumerate(members):
             path = (*here, "members", at, "rep")
-            findings += _unknown(file, path, "rep", member, reps)
+            findings += unknown(file, path, "rep", member, reps)
             if member in members[:at]:
                 findings.append(Finding(file, path, f"{member} stands twice in this pool; give one weight"))
     return findings
@@ -122,8 +123,8 @@ def _examples(book: Rulebook) -> list[Finding]:
     findings = []
     for index, day in enumerate(book.team.examples):
         path = ("examples", index, "calendar")
-        findings += _unknown("team.yaml", path, "calendar", day.calendar, calendars)
+        findings += unknown("team.yaml", path, "calendar", day.calendar, calendars)
     for index, clock in enumerate(book.sla.examples):
-        findings += _unknown("sla.yaml", ("examples", index, "policy"), "policy", clock.policy, policies)
-        findings += _unknown("sla.yaml", ("examples", index, "rep"), "rep", clock.rep, reps)
+        findings += unknown("sla.yaml", ("examples", index, "policy"), "policy", clock.policy, policies)
+        findings += unknown("sla.yaml", ("examples", index, "rep"), "rep", clock.rep, reps)
     return findings

@@ -1,4 +1,4 @@
-"""Numbers and orders that contradict each other: grades, promises, tracks."""
+"""Numbers and orders that contradict each other: grades, tracks."""
 
 from routing_rules.conditions import ConditionError, parse
 from routing_rules.lint.asked import always_holds
@@ -7,8 +7,8 @@ from schemas.rulebook.book import Rulebook
 
 
 def measure_findings(book: Rulebook) -> list[Finding]:
-    """Find grades out of order, warnings after the breach, and a last track that leaves leads out."""
-    return [*_grades(book), *_promises(book), *_last_track(book)]
+    """Find grades out of order, and a last track that leaves leads out."""
+    return [*_grades(book), *_last_track(book)]
 
 
 def _grades(book: Rulebook) -> list[Finding]:
@@ -18,20 +18,6 @@ def _grades(book: Rulebook) -> list[Finding]:
         for upper, high, lower, low in (("A", grades.A, "B", grades.B), ("B", grades.B, "C", grades.C))
         if high <= low
     ]
-
-
-def _promises(book: Rulebook) -> list[Finding]:
-    findings = []
-    for index, policy in enumerate(book.sla.policies):
-        for kind, promise in (("accept", policy.accept), ("contact", policy.contact)):
-            here = ("policies", index, kind)
-            if promise.within == 0:
-                words = "0 is over before anybody can act; promise some time"
-                findings.append(Finding("sla.yaml", (*here, "within"), words))
-            elif promise.warn_after is not None and promise.warn_after >= promise.within:
-                words = "the warning comes at or after the breach; warn sooner than `within`"
-                findings.append(Finding("sla.yaml", (*here, "warn_after"), words))
-    return findings
 
 
 def _last_track(book: Rulebook) -> list[Finding]:

@@ -45,6 +45,31 @@ class DaySpan(Contract):
     name: str = ""
 
 
+_DAY_OF_YEAR = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_LEAP_YEAR = 2024
+
+
+def _day_of_year(value: str) -> str:
+    found = _DAY_OF_YEAR.fullmatch(value)
+    try:
+        date(_LEAP_YEAR, int(found[1]), int(found[2]))  # type: ignore[index]
+    except (TypeError, ValueError):
+        msg = f"{value!r} is not a day of the year; write month and day, such as 12-29"
+        raise ValueError(msg) from None
+    return value
+
+
+DayOfYear = Annotated[str, AfterValidator(_day_of_year)]
+
+
+class YearlySpan(Contract):
+    """Days that are closed every year, both ends included; `12-29` to `01-03` runs into the next year."""
+
+    first: DayOfYear
+    last: DayOfYear
+    name: str = ""
+
+
 class CalendarSpec(Contract):
     """Working time: hours by weekday, national holidays by the library, company days by hand."""
 
@@ -54,6 +79,8 @@ class CalendarSpec(Contract):
     #: Countries (`JP`) or subdivisions (`US-CA`) whose public holidays are closed.
     holidays: list[Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]] = []
     closed: list[DaySpan] = []
+    #: Company days of every year: 年末年始, お盆.
+    yearly: list[YearlySpan] = []
     #: Days with hours of their own: half days, or a holiday that is worked.
     special: dict[date, list[Hours]] = {}
 
@@ -138,6 +165,9 @@ class PoolSpec(Contract):
     manager: Slug
     returning: Returning = Returning()
     joining: Joining = Joining()
+    #: The pool that takes over while nobody here is at work, when the next opening is further off than this.
+    standby: Slug | None = None
+    standby_after: Duration = 4 * 3600
 
 
 class TeamFile(Contract):

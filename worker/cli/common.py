@@ -3,15 +3,16 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from functools import wraps
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from schemas.errors import RulebookError, TasukiError
+from schemas.errors import Refused, RulebookError, TasukiError
 from worker import logs
 from worker.local.join import join_servers
 from worker.queue import AWAY_ERRORS
@@ -87,6 +88,29 @@ def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     return f"TASUKI_{name.upper()}: {first['msg']}"
+
+
+def instant(text: str, zone: ZoneInfo, *, day_ends: bool = False) -> datetime:
+    """Read an instant or a day; without a zone of its own it is meant in `zone`.
+
+    Args:
+        text: such as 2026-12-07, 2026-12-07T13:00 or 2026-12-07T13:00+09:00.
+        zone: of whoever it is about.
+        day_ends: whether a day means its end, and not its beginning.
+
+    Raises:
+        Refused: it is neither.
+
+    """
+    try:
+        if len(text) == len("2026-12-07"):
+            day = date.fromisoformat(text) + timedelta(days=day_ends)
+            return datetime.combine(day, time(), zone)
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        words = "write a day such as 2026-12-07, or an instant such as 2026-12-07T13:00"
+        raise Refused(f"{text!r} is neither a day nor an instant; {words}") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 def print_json(value: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from schemas.errors import TasukiError
 from worker import queue, rulebooks
 from worker.cli.common import REFUSED, JsonFlag, command, console, print_json
+from worker.cli.doctor_presence import presence_findings
 from worker.now import now
 from worker.screen import safe
 from worker.settings import settings
@@ -174,7 +175,7 @@ def doctor(
     if not quick:
         checks = {
             "PostgreSQL": _postgres, "queue": _valkey, "backlog": _backlog, "rulebook": _rulebook,
-            "hand-over": _hand_over, "notices": _notices,
+            "hand-over": _hand_over, "notices": _notices, "absences": presence_findings,
         }  # fmt: skip
     found: list[Finding] = []
     for name, look in checks.items():

@@ -1,21 +1,24 @@
 """`tasuki handoff`: what a rep holds, and what they do with it."""
 
-from typing import Annotated
+import getpass
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from schemas.handover import Act
-from worker import rulebooks, tasks
+from worker import pausing, rulebooks, tasks
 from worker.acting import act
-from worker.cli.common import JsonFlag, command, console, print_json, print_table
+from worker.cli.common import JsonFlag, command, console, instant, print_json, print_table
 from worker.cli.statement import claim, statement
 from worker.now import now
 from worker.screen import local_time, safe
 from worker.store import reading
-from worker.store.db import in_transaction, transaction
+from worker.store.db import in_transaction, run, transaction
 
 app = typer.Typer(
-    help="The hand-over: list, claim, accept, decline, contacted, statement.", no_args_is_help=True
+    help="The hand-over: list, show, claim, accept, decline, contacted, follow up, pause, statement.",
+    no_args_is_help=True,
 )
 app.command("claim")(claim)
 app.command("statement")(statement)
@@ -90,6 +93,114 @@ def contacted(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> Non
     Example: tasuki handoff contacted 17
     """
     _act(number, "contacted", rep, as_json)
+
+
+@app.command("attempted")
+@command
+def attempted(
+    number: Number,
+    note: Annotated[str | None, typer.Option(help="In your own words.")] = None,
+    rep: Rep = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count an attempt to follow up: ends the clock that runs, and starts the next while attempts are owed.
+
+    Example: tasuki handoff attempted 17 --note "no answer"
+    """
+    _act(number, "attempted", rep, as_json, note=note)
+
+
+@app.command("reached")
+@command
+def reached(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> None:
+    """Say that the person answered: no more attempts are owed.
+
+    Example: tasuki handoff reached 17
+    """
+    _act(number, "reached", rep, as_json)
+
+
+@app.command("pause")
+@command
+def pause(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="A pause of sla.yaml, such as customer_asked.")],
+    until: Annotated[
+        str | None, typer.Option(help="Day or instant; as long as the reason allows otherwise.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="In your own words.")] = None,
+    rep: Rep = None,
+    by: Annotated[str | None, typer.Option(help="Who pauses; your login otherwise.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let the clock stand still for a reason; it goes on by itself.
+
+    Example: tasuki handoff pause 17 --reason customer_asked --until 2026-12-01
+    """
+
+    def work(connection: Any) -> Any:
+        loaded = rulebooks.current(connection)
+        held = run(
+            connection, "SELECT rep FROM tasuki.assignment WHERE assignment_id = :a", a=number
+        ).scalar()
+        known = loaded.team.reps.get(held)
+        zone = known.calendar.zone if known else ZoneInfo("UTC")
+        return pausing.pause(
+            connection, number, reason, loaded, now(), by=by or getpass.getuser(), rep=rep, note=note,
+            until=None if until is None else instant(until, zone),
+        )  # fmt: skip
+
+    _say_paused(in_transaction(work), as_json)
+
+
+@app.command("resume")
+@command
+def resume(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> None:
+    """Let a paused clock go on.
+
+    Example: tasuki handoff resume 17
+    """
+    _say_paused(
+        in_transaction(lambda c: pausing.resume(c, number, rulebooks.current(c), now(), rep=rep)), as_json
+    )
+
+
+def _say_paused(done: pausing.Paused, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "assignment_id": done.assignment_id,
+                "clock": done.kind,
+                "due_at": done.due_at,
+                "paused_until": done.until,
+            }
+        )
+        return
+    state = "runs" if done.until is None else f"stands still until {local_time(done.until)}"
+    console.print(
+        f"the {done.kind} clock of assignment {done.assignment_id} {state}; due {local_time(done.due_at)}"
+    )
+
+
+@app.command("show")
+@command
+def show(number: Number, as_json: JsonFlag = False) -> None:
+    """Show an assignment: its clocks with both durations, their pauses and moved deadlines, and the acts.
+
+    Example: tasuki handoff show 17
+    """
+    with transaction() as connection:
+        found = reading.one_handoff(connection, number)
+    if as_json:
+        print_json(found)
+        return
+    simple = [(key, value) for key, value in found.items() if not isinstance(value, list)]
+    print_table(f"assignment {number}", ("field", "value"), simple)
+    for name, value in found.items():
+        if isinstance(value, list) and value:
+            print_table(
+                f"\n{name.replace('_', ' ')}", tuple(value[0]), [tuple(row.values()) for row in value]
+            )
 
 
 @app.command("decline")

@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import check, demo, doctor, handoff, lead, quarantine, queue, rules, run
+from worker.cli import absence, check, demo, doctor, handoff, lead, quarantine, queue, rules, run, sla
 
 app = typer.Typer(
     name="tasuki",
@@ -21,6 +21,8 @@ app.command("drain")(queue.drain)
 app.add_typer(lead.app, name="lead")
 app.add_typer(handoff.app, name="handoff")
 app.add_typer(rules.app, name="rules")
+app.add_typer(absence.app, name="absence")
+app.add_typer(sla.app, name="sla")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

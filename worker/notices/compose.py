@@ -31,7 +31,7 @@ def _joined(state: LeadState) -> str | None:
 
 def notice(
     kind: str, rep: Rep, assignment_id: int, lead: dict[str, Any], *, because: str, due_at: datetime | None,
-    policy: str, step: int = 0,
+    policy: str, step: int | str = 0,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the messages, one a channel, that tell `rep` of `kind`.
 

@@ -8,6 +8,8 @@ _SUBJECT: Final = {
     "offer": ("【襷】新しいリード: {who}", "[Tasuki] New lead: {who}"),
     "warning": ("【襷】まもなく期限です: {who}", "[Tasuki] Due soon: {who}"),
     "reminder": ("【襷】期限を過ぎました: {who}", "[Tasuki] Overdue: {who}"),
+    "moved": ("【襷】期限が早まりました: {who}", "[Tasuki] Due sooner than said: {who}"),
+    "escalation": ("【襷】未対応のエスカレーション: {who}", "[Tasuki] Escalation, nobody has acted: {who}"),
     "breach": ("【襷】SLA違反の報告: {who}", "[Tasuki] SLA breach: {who}"),
     "withdrawn": ("【襷】担当が変わりました: {who}", "[Tasuki] No longer yours: {who}"),
     "claim_open": ("【襷】早い者勝ちのリード: {who}", "[Tasuki] Open to claim: {who}"),
@@ -53,7 +55,7 @@ def render(body: dict[str, Any]) -> tuple[str, str]:
         ("due", _local(body.get("due_at"), body["zone"])),
         ("rep", lead.get("rep")),
     ]
-    if body["kind"] in ("offer", "warning", "reminder"):
+    if body["kind"] in ("offer", "warning", "reminder", "moved"):
         number = body["assignment_id"]
         rows.append(
             ("act", f"tasuki handoff accept {number} | decline {number} --reason CODE | contacted {number}")

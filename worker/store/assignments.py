@@ -73,12 +73,13 @@ def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) 
     run(
         connection,
         "UPDATE tasuki.assignment SET accepted_at = coalesce(accepted_at, :now),"
-        " contacted_at = coalesce(contacted_at, :now) WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        " contacted_at = coalesce(contacted_at, :now), followed_up_at = coalesce(followed_up_at, :now) WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
         ids=list(lead_ids), now=now,
     )  # fmt: skip
     run(
         connection,
-        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL WHERE next_at IS NOT NULL AND assignment_id IN"
+        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL, paused_at = NULL, paused_until = NULL"
+        " WHERE next_at IS NOT NULL AND assignment_id IN"
         " (SELECT assignment_id FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL)",
         ids=list(lead_ids), now=now,
     )  # fmt: skip
@@ -89,7 +90,7 @@ def cancel_clocks(connection: Connection, assignment_ids: Sequence[int], now: da
     """End the running clocks of assignments that ended."""
     run(
         connection,
-        "UPDATE tasuki.clock SET cancelled_at = :now, next_at = NULL"
+        "UPDATE tasuki.clock SET cancelled_at = :now, next_at = NULL, paused_at = NULL, paused_until = NULL"
         " WHERE assignment_id = ANY(:ids) AND next_at IS NOT NULL",
         ids=list(assignment_ids), now=now,
     )  # fmt: skip
@@ -101,15 +102,19 @@ def insert_clocks(
     """Start clocks, given as (assignment, lead, clock)."""
     run(
         connection,
-        "INSERT INTO tasuki.clock (assignment_id, lead_id, policy, kind, started_at, warn_at, due_at, next_at)"
-        " SELECT a, l, policy, kind, :now, to_timestamp(warn / 1000.0), to_timestamp(due / 1000.0),"
-        " to_timestamp(least(warn, due) / 1000.0) FROM json_to_recordset(cast(:rows AS json))"
-        " AS r(a bigint, l bigint, policy text, kind text, warn bigint, due bigint)",
+        "INSERT INTO tasuki.clock (assignment_id, lead_id, policy, kind, started_at, warn_at, warnings, due_at,"
+        " next_at, round)"
+        " SELECT a, l, policy, kind, :now, to_timestamp(warn / 1000.0),"
+        " ARRAY(SELECT to_timestamp(cast(w AS bigint) / 1000.0) FROM json_array_elements_text(warnings) w),"
+        " to_timestamp(due / 1000.0), to_timestamp(least(warn, due) / 1000.0), round"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(a bigint, l bigint, policy text, kind text, warn bigint,"
+        " warnings json, due bigint, round integer)",
         now=now,
         rows=as_json(
             [
                 {"a": assignment_id, "l": lead_id, "policy": clock.policy, "kind": clock.kind,
-                 "warn": ms_or_none(clock.warn_at), "due": ms(clock.due_at)}
+                 "warn": ms_or_none(clock.warn_at), "warnings": [ms(at) for at in clock.warnings],
+                 "due": ms(clock.due_at), "round": clock.round}
                 for assignment_id, lead_id, clock in clocks
             ]
         ),
@@ -120,7 +125,7 @@ def meet_clock(connection: Connection, assignment_id: int, kind: str, now: datet
     """End a running clock as met."""
     run(
         connection,
-        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL"
+        "UPDATE tasuki.clock SET met_at = :now, next_at = NULL, paused_at = NULL, paused_until = NULL"
         " WHERE assignment_id = :id AND kind = :kind AND next_at IS NOT NULL",
         id=assignment_id, kind=kind, now=now,
     )  # fmt: skip
@@ -195,6 +200,11 @@ def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
     """Make this the only hand-over for the pool, and for its reps in any pool, until the commit."""
     run(connection, "INSERT INTO tasuki.pool (pool_id) VALUES (:p) ON CONFLICT DO NOTHING", p=pool)
     run(connection, "SELECT 1 FROM tasuki.pool WHERE pool_id = :p FOR UPDATE", p=pool)
+    lock_reps(connection, reps)
+
+
+def lock_reps(connection: Connection, reps: Iterable[str]) -> None:
+    """Let nobody else offer to these reps until the commit."""
     run(
         connection,
         "SELECT pg_advisory_xact_lock(7254191, hashtext(r)) FROM"

@@ -10,7 +10,7 @@ from worker.store.db import run
 from worker.store.rows import as_json
 
 #: Kinds that mean nothing any more once their assignment has ended.
-_OVERTAKEN = ("offer", "claimed", "warning", "reminder")
+_OVERTAKEN = ("offer", "claimed", "warning", "reminder", "moved")
 
 
 def add(connection: Connection, messages: Sequence[dict[str, Any]], now: datetime) -> None:

@@ -53,6 +53,8 @@ LEFT JOIN tasuki.clock c ON c.assignment_id = a.assignment_id AND c.next_at IS N
 WHERE a.ended_at IS NULL
 GROUP BY a.assignment_id
 HAVING NOT (CASE
+    WHEN a.contacted_at IS NOT NULL AND a.follow_ups > 0 AND a.followed_up_at IS NULL
+        THEN count(c.clock_id) = 1 AND min(c.kind) = 'follow_up'
     WHEN a.contacted_at IS NOT NULL THEN count(c.clock_id) = 0
     WHEN a.accepted_at IS NOT NULL THEN count(c.clock_id) = 1 AND min(c.kind) = 'contact'
     ELSE count(c.clock_id) = 1 AND min(c.kind) = 'accept' END) LIMIT 20;
@@ -64,6 +66,18 @@ JOIN tasuki.assignment a USING (assignment_id) WHERE c.next_at IS NOT NULL AND a
 -- name: 3: a clock breached early, or before it was warned of
 SELECT 'clock ' || clock_id AS offender FROM tasuki.clock
 WHERE breached_at < due_at OR (breached_at IS NOT NULL AND warn_at IS NOT NULL AND warned_at IS NULL) LIMIT 20;
+
+-- name: 3: a paused clock has no open pause on record, or the other way round
+SELECT 'clock ' || c.clock_id AS offender FROM tasuki.clock c
+LEFT JOIN tasuki.clock_pause p ON p.clock_id = c.clock_id AND p.resumed_at IS NULL
+WHERE c.next_at IS NOT NULL AND (c.paused_until IS DISTINCT FROM p.until_at) LIMIT 20;
+
+-- name: 3: a change to a calendar, an absence or a policy was not followed by the open clocks
+SELECT why || ' of ' || asked_at AS offender FROM tasuki.clock_recompute
+WHERE done_at IS NULL AND coalesce(looked_at, asked_at) < :grace LIMIT 20;
+
+-- name: 3: somebody should have been told of a breach and was not
+SELECT 'escalation ' || escalation_id AS offender FROM tasuki.escalation WHERE tell_at < :grace LIMIT 20;
 
 -- name: 3: a clock is overdue and nobody handled it
 SELECT 'clock ' || clock_id || ' due ' || next_at AS offender FROM tasuki.clock WHERE next_at < :grace LIMIT 20;

@@ -78,6 +78,56 @@ def decisions(connection: Connection, lead_id: int) -> list[dict[str, Any]]:
     )
 
 
+def one_handoff(connection: Connection, assignment_id: int) -> dict[str, Any]:
+    """Return an assignment with its clocks, what became of their deadlines, and what its rep did.
+
+    Raises:
+        Refused: when there is none.
+
+    """
+    row = run(
+        connection,
+        "SELECT v.*, a.attempts, a.follow_ups, a.followed_up_at, a.end_note, a.hops FROM tasuki.v_assignment v"
+        " JOIN tasuki.assignment a USING (assignment_id) WHERE assignment_id = :i",
+        i=assignment_id,
+    ).mappings().one_or_none()  # fmt: skip
+    if row is None:
+        raise Refused(f"there is no assignment {assignment_id}; see `tasuki handoff list`")
+    return {
+        **row,
+        "clocks": _rows(
+            connection,
+            "SELECT kind, policy, started_at, warn_at, due_at, met_at, breached_at, cancelled_at, paused_until,"
+            " round(raw_s) AS raw_s, round(business_s) AS business_s FROM tasuki.v_clock WHERE assignment_id = :i"
+            " ORDER BY clock_id",
+            assignment_id,
+        ),
+        "moved_deadlines": _rows(
+            connection,
+            "SELECT c.kind, m.at, m.why, m.old_due_at, m.new_due_at FROM tasuki.v_clock_change m"
+            " JOIN tasuki.clock c USING (clock_id) WHERE m.assignment_id = :i ORDER BY m.change_id",
+            assignment_id,
+        ),
+        "pauses": _rows(
+            connection,
+            "SELECT c.kind, p.reason, p.note, p.paused_by, p.paused_at, p.until_at, p.resumed_at"
+            " FROM tasuki.clock_pause p JOIN tasuki.clock c USING (clock_id) WHERE c.assignment_id = :i"
+            " ORDER BY p.pause_id",
+            assignment_id,
+        ),
+        "acts": _rows(
+            connection, "SELECT act, reason, note, at FROM tasuki.act WHERE assignment_id = :i ORDER BY act_id",
+            assignment_id,
+        ),
+        "told_in_turn": _rows(
+            connection,
+            "SELECT kind, step, rep, tell_at, told_at, needless_at FROM tasuki.escalation WHERE assignment_id = :i"
+            " ORDER BY escalation_id",
+            assignment_id,
+        ),
+    }  # fmt: skip
+
+
 def handoffs(
     connection: Connection, *, rep: str | None, pool: str | None, everything: bool, limit: int
 ) -> list[dict[str, Any]]:

@@ -1,0 +1,198 @@
+"""Open clocks follow what changes: a calendar, an absence, a policy. And ended clocks are measured.
+
+A change and the wish to follow it (`tasuki.clock_recompute`) are written in one transaction. Every sweep works
+such wishes off, a set of clocks in a transaction, with the progress in the same row: a killed worker's wish goes
+on where it was, and two workers never follow the same one at once. A sweep that finds a deadline passed while a
+wish is open reckons it anew first, so no clock is breached by hours that are no longer true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from routing_rules.roster import Rep
+from routing_rules.sla import Counted, durations, is_endless, reckon_anew, slip_s
+from schemas.rulebook.sla import SlaPolicy
+from worker import rulebooks
+from worker.acting import line_row
+from worker.logs import get_logger
+from worker.notices.compose import about_lead, notice
+from worker.presence import team_now
+from worker.rulebooks import Loaded
+from worker.store import assignments, leads, outbox
+from worker.store import clocks as rows_of
+from worker.store.db import run
+from worker.store.rows import as_json, ms
+
+log = get_logger()
+
+#: Clocks handled in one transaction.
+BATCH: Final = 500
+
+
+@dataclass(slots=True)
+class Followed:
+    """What following a change came to."""
+
+    looked: int = 0
+    moved: int = 0
+    #: Pools whose leads went back into the line: their rep is away for too long.
+    pools: set[str] = field(default_factory=set)
+    #: Whether there is more to do at once.
+    more: bool = False
+
+
+def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:
+    """Return the policy in force under that name, or the default route's when it is gone."""
+    return loaded.book.policies.get(policy_id) or loaded.book.policies[loaded.book.otherwise.sla]
+
+
+def follow_changes(connection: Connection, loaded: Loaded, now: datetime) -> Followed:
+    """Work off a part of the oldest wish to reckon open clocks anew."""
+    wish = rows_of.take_asked(connection)
+    if wish is None:
+        return Followed()
+    if wish.may_begin is None:
+        rows_of.begin(connection, wish.recompute_id, now)
+        return Followed(more=True)
+    if not wish.may_begin:
+        return Followed()
+    found: list[Any] = []
+    if _concerns_clocks(wish):
+        found = rows_of.lock_next(connection, wish.reached, wish.rep, BATCH)
+    done = follow(connection, found, loaded, now, wish.why)
+    done.more = True  # the next look finds the rest, or the next wish
+    rows_of.progress(
+        connection, wish.recompute_id, now, reached=found[-1].clock_id if found else wish.reached,
+        looked=done.looked, moved=done.moved, done=len(found) < BATCH,
+    )  # fmt: skip
+    return done
+
+
+def _concerns_clocks(wish: Any) -> bool:
+    """Tell whether a publish changed the team or the promises; most do not."""
+    if wish.to_version is None or wish.from_version is None:
+        return True
+    before, after = (rulebooks.load(version).book.source for version in (wish.from_version, wish.to_version))
+    return before.team != after.team or before.sla.policies != after.sla.policies
+
+
+def follow(
+    connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime, why: str, *,
+    grace_s: int | None = None, tell: bool = True,
+) -> Followed:  # fmt: skip
+    """Reckon locked running clocks anew, each from its start; move those that come out otherwise.
+
+    Later as reckoned. Earlier only so far that the rulebook's `grace` (or `grace_s`) is left from now on, and the
+    rep is told. An offer that the rep's absences would put off by more than `slip_at_most` goes to a colleague
+    instead.
+    """
+    result = Followed(looked=len(rows))
+    if not rows:
+        return result
+    team = team_now(connection, loaded, now, since=min(row.started_at for row in rows))
+    pauses = rows_of.pauses(connection, [row.clock_id for row in rows])
+    grace = loaded.book.source.sla.grace if grace_s is None else grace_s
+    moved: list[dict[str, Any]] = []
+    slipped: list[Any] = []
+    no_more: list[Any] = []
+    messages: list[dict[str, Any]] = []
+    for row in rows:
+        rep = team.reps.get(row.rep)
+        if rep is None:
+            continue
+        policy = policy_of(row.policy, loaded)
+        if policy.promise(row.kind) is None:
+            no_more.append(row)
+            continue
+        stood = pauses.get(row.clock_id, [])
+        change = _change(row, policy, rep, stood, now, grace)
+        later = change is not None and change["due"] > ms(row.due_at)
+        if (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
+            slipped.append(row)
+            continue
+        if change is None:
+            continue
+        if tell and change["due"] < ms(row.due_at):
+            messages += _tell_earlier(row, rep, change["at"], why)
+        moved.append(change)
+    rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
+    if no_more:
+        rows_of.end_promise(connection, no_more, now, why)
+    if slipped:
+        pass_on(connection, [(row, "rep_away", row.hops) for row in slipped], now)
+        result.pools = {row.pool for row in slipped}
+    outbox.add(connection, messages, now)
+    result.moved = len(moved) + len(slipped) + len(no_more)
+    return result
+
+
+def _change(
+    row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any], now: datetime, grace_s: int
+) -> dict[str, Any] | None:
+    """Return what a clock becomes, or None when it stays as it is."""
+    counted = Counted(rep, policy.time == "wall", tuple(pauses))
+    clock, extra_s = reckon_anew(
+        policy, row.kind, rep, row.started_at, row.due_at, counted.after(now, grace_s),
+        contacted_at=row.contacted_at, pauses=pauses, extra_s=row.extra_s,
+    )  # fmt: skip
+    warnings = [ms(at) for at in clock.warnings]
+    before = row.warnings or ([row.warn_at] if row.warn_at is not None else [])
+    if ms(clock.due_at) == ms(row.due_at) and warnings == [ms(at) for at in before]:
+        return None
+    given = max(row.warned, int(row.warned_at is not None))
+    return {
+        "id": row.clock_id, "due": ms(clock.due_at), "warnings": warnings, "extra": extra_s,
+        "warned": min(given, sum(at <= now for at in clock.warnings)), "at": clock.due_at,
+    }  # fmt: skip
+
+
+def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
+    if row.kind != "accept" or row.strategy == "escalation":
+        return False
+    return slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
+
+
+def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: datetime) -> None:
+    """End assignments (row, reason, hops from now on) and put the leads back into the line, at its head."""
+    assignments.end_for_leads(connection, [(row.lead_id, reason) for row, reason, _ in moves], now)
+    lines = [line_row(row, now, reason, hops=hops) for row, reason, hops in moves]
+    assignments.back_in_line(connection, lines, now)
+    run(
+        connection,
+        "UPDATE tasuki.lead l SET lifecycle_stage = 'mql', updated_at = :now"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint) WHERE l.lead_id = r.id",
+        rows=as_json([{"id": row.lead_id} for row, _, _ in moves]), now=now,
+    )  # fmt: skip
+
+
+def _tell_earlier(row: Any, rep: Rep, due_at: datetime, why: str) -> list[dict[str, Any]]:
+    about = about_lead(row.lead_id, leads.decode_state(row.state), {})
+    return notice(
+        "moved", rep, row.assignment_id, about, because=why, due_at=due_at, policy=row.policy,
+        step=f"{row.clock_id}.{ms(due_at)}",
+    )  # fmt: skip
+
+
+def measure_ended(connection: Connection, loaded: Loaded, now: datetime) -> int:
+    """Store how long clocks ran that have ended: by the wall and in the rep's working time, without pauses.
+
+    Return how many; `BATCH` means that there may be more. A rep who is in the rulebook no more has no working
+    time: only the wall's is stored.
+    """
+    rows = rows_of.lock_unmeasured(connection, BATCH)
+    if not rows:
+        return 0
+    team = team_now(connection, loaded, now, since=min(row.started_at for row in rows))
+    pauses = rows_of.pauses(connection, [row.clock_id for row in rows])
+    measured = []
+    for row in rows:
+        rep = team.reps.get(row.rep)
+        spans = pauses.get(row.clock_id, [])
+        raw, business = durations(rep, row.started_at, row.ended_at, spans)
+        measured.append({"id": row.clock_id, "raw": raw, "business": business})
+    rows_of.measured(connection, measured)
+    return len(rows)
