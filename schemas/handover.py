@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Act = Literal["accept", "decline", "contacted"]
+#: `decline` answers an offer; `recycle` hands back a lead that was accepted.
+Act = Literal["accept", "decline", "contacted", "recycle"]
 
 #: Why an assignment ended.
 EndReason = Literal[

@@ -101,6 +101,8 @@ class PoolSpec(Contract):
     name: Wording
     members: list[Member]
     manager: Slug
+    #: Offers of this pool that one rep may decline in a local day; None for as many as they like.
+    declines_per_day: int | None = Field(default=None, ge=0, le=1_000)
 
 
 class TeamFile(Contract):

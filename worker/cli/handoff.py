@@ -13,7 +13,7 @@ from worker.screen import local_time, safe
 from worker.store import reading
 from worker.store.db import in_transaction, transaction
 
-app = typer.Typer(help="The hand-over: list, accept, decline, contacted.", no_args_is_help=True)
+app = typer.Typer(help="The hand-over: list, accept, decline, contacted, recycle.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="Assignment number, from `handoff list` or the notice.")]
 Rep = Annotated[str | None, typer.Option(help="Refuse unless the assignment is this rep's.")]
@@ -96,8 +96,26 @@ def decline(
     rep: Rep = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Decline a lead: by its reason it goes to the next rep, back to nurture, or out.
+    """Decline an offer: by its reason the lead goes to the next rep, back to nurture, or out.
+
+    What was accepted already is handed back, as `tasuki handoff recycle` does.
 
     Example: tasuki handoff decline 17 --reason not_now --note "budget from April"
     """
     _act(number, "decline", rep, as_json, reason, note)
+
+
+@app.command("recycle")
+@command
+def recycle(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="A reason code of nurture.yaml, such as no_response.")],
+    note: Annotated[str | None, typer.Option(help="In your own words.")] = None,
+    rep: Rep = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hand back a lead that was accepted: by its reason to nurture, to the next rep, or out.
+
+    Example: tasuki handoff recycle 17 --reason no_response --note "called five times"
+    """
+    _act(number, "recycle", rep, as_json, reason, note)

@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import check, demo, doctor, handoff, lead, quarantine, queue, rules, run
+from worker.cli import check, demo, doctor, handoff, lead, quarantine, queue, rules, run, token, web
 
 app = typer.Typer(
     name="tasuki",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(run.up)
 app.command("worker")(run.worker)
+app.command("web")(web.web)
 app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(queue.drain)
@@ -22,6 +23,7 @@ app.add_typer(lead.app, name="lead")
 app.add_typer(handoff.app, name="handoff")
 app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(token.app, name="token")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 
