@@ -1,7 +1,6 @@
 """Puts the web together: one router for each concern, one guard around all."""
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from worker.settings import settings
 from worker.web import assignments, docs, health, home, leads, links, metrics
-from worker.web.guard import MAX_BODY_BYTES, Guard
+from worker.web.guard import Guard
 from worker.web.guesses import Guesses
 from worker.web.pokes import Poker
 from worker.web.problems import HANDLERS
@@ -37,7 +36,7 @@ def create_app() -> FastAPI:
     public_url = settings().public_url
     app = FastAPI(
         title="Tasuki HTTP API", version=version("tasuki"), description=_DESCRIPTION, docs_url=None,
-        redoc_url=None, root_path=(public_url.path or "").rstrip("/") if public_url else "", lifespan=_lifespan,
+        redoc_url=None, lifespan=_lifespan,
     )  # fmt: skip
     app.state.guesses = Guesses()
     app.state.readiness = health.Readiness()
@@ -48,8 +47,7 @@ def create_app() -> FastAPI:
     app.openapi = lambda: docs.openapi_of(app)  # type: ignore[method-assign]
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, _for_people_too(handler))
-    app.middleware("http")(_measured)
-    app.add_middleware(Guard, public_url=public_url, max_body_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Guard, public_url=public_url, metrics=app.state.metrics)
     return app
 
 
@@ -72,11 +70,3 @@ def _for_people_too(handler: Handler) -> Handler:
         return told
 
     return answer
-
-
-async def _measured(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    started = time.perf_counter()
-    response = await go_on(request)
-    route = getattr(request.scope.get("route"), "path", "none")
-    request.app.state.metrics.note(request.method, route, response.status_code, time.perf_counter() - started)
-    return response
