@@ -21,12 +21,6 @@ from worker.web.guesses import PER_MINUTE
 from worker.web.pages import plain
 
 
-def everything(system: System) -> dict[str, list[str]]:
-    """Return all rows of all tables."""
-    tables = system.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'tasuki' ORDER BY 1")
-    return {name: sorted(map(repr, system.sql(f"SELECT * FROM tasuki.{name}"))) for (name,) in tables}
-
-
 def title_of(page: str) -> str:
     """Return a page's heading."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
@@ -52,7 +46,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_looking_changes_nothing(web: Web, purpose: str) -> None:
     """GET and HEAD, a hundred times, with whatever headers scanners send, leave every row as it is."""
     path = web.link(*web.offer(), purpose)
-    before = everything(web.system)
+    before = web.rows()
     for number in range(50):
         headers = {"User-Agent": f"scanner/{number}", "Purpose": "prefetch", "Sec-Fetch-Site": "cross-site"}
         assert web.client.get(path, headers=headers).status_code == 200
@@ -61,7 +55,7 @@ def test_looking_changes_nothing(web: Web, purpose: str) -> None:
     for method in ("OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"):
         assert web.client.request(method, path).status_code == 405
 
-    assert everything(web.system) == before
+    assert web.rows() == before
 
 
 def test_the_page_shows_the_lead_in_the_reps_language(web: Web) -> None:
@@ -108,13 +102,13 @@ def test_declining_asks_for_a_reason_and_keeps_the_note(web: Web) -> None:
     for reason in rulebooks.load(1).book.reasons.values():
         assert f'value="{reason.id}"' in page
         assert reason.name.ja in page
-    before = everything(web.system)
+    before = web.rows()
     for wrong in ("", "because", "not_now' OR 1=1"):
         again = web.press(path, reason=wrong)
         assert (again.status_code, "理由を選んでください" in again.text) == (422, True)
     too_long = web.press(path, reason="not_now", note="x" * 1001)
     assert (too_long.status_code, "1,000" in too_long.text) == (422, True)
-    assert everything(web.system) == before
+    assert web.rows() == before
     done = web.press(path, reason="not_now", note="予算は四月から\x00")
 
     assert (done.status_code, "育成に戻りました" in done.text) == (200, True)
@@ -138,14 +132,14 @@ def test_a_link_works_once(web: Web) -> None:
     first, second = web.link(number, rep), web.link(number, rep)
     form = form_of(web.client.get(first).text)
     assert web.press(first, form).status_code == 200
-    before = everything(web.system)
+    before = web.rows()
     for answer in (web.client.get(first), web.press(first, form)):
         assert (answer.status_code, title_of(answer.text)) == (410, "このリンクは使用済みです")
         assert "までに連絡してください" in answer.text
     other = web.client.get(second)
 
     assert (other.status_code, title_of(other.text)) == (410, "すでに済んでいます")
-    assert everything(web.system) == before
+    assert web.rows() == before
 
 
 def test_an_expired_link_is_told(web: Web, later: Callable[..., None]) -> None:
@@ -170,7 +164,7 @@ def test_an_overtaken_link_says_how_and_who_has_the_lead_now(web: Web) -> None:
     web.place()
     web.system.do("UPDATE tasuki.waiting SET look_again_at = '2026-01-01'")
     web.place()
-    before = everything(web.system)
+    before = web.rows()
     moved = web.press(path, form)
     new_rep = web.system.one("SELECT rep FROM tasuki.assignment WHERE ended_at IS NULL")
 
@@ -179,7 +173,7 @@ def test_an_overtaken_link_says_how_and_who_has_the_lead_now(web: Web) -> None:
     assert "期限内に引き受けられなかった" in moved.text
     assert rulebooks.load(1).team.reps[new_rep].spec.name.ja in moved.text
     assert WHO["company"] not in moved.text
-    assert everything(web.system) == before
+    assert web.rows() == before
 
 
 def test_of_a_lead_in_nurture_nothing_is_told(web: Web) -> None:
@@ -227,11 +221,11 @@ def test_guesses_are_not_listened_to_for_long(web: Web) -> None:
 def test_a_forged_form_changes_nothing(web: Web, form: str) -> None:
     """A program that knows the link and never read its page gets the page, not the act."""
     path = web.link(*web.offer())
-    before = everything(web.system)
+    before = web.rows()
     answer = web.press(path, form or "")
 
     assert (answer.status_code, "もう一度押してください" in answer.text) == (403, True)
-    assert everything(web.system) == before
+    assert web.rows() == before
     assert web.press(path, form_of(answer.text)).status_code == 200
 
 
@@ -358,7 +352,7 @@ def test_the_secret_is_nowhere_but_in_the_link(web: Web, capfd: pytest.CaptureFi
     for path in paths:
         web.press(path, reason="not_now")
         web.client.get(path)
-    dump = repr(everything(web.system))
+    dump = repr(web.rows())
     said = capfd.readouterr()
     for path in paths:
         secret = path.removeprefix("/l/")
