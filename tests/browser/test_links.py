@@ -155,6 +155,7 @@ def test_the_quota_is_told_on_the_page(site: Web, person: Page, look: Path) -> N
         person.get_by_label("理由").select_option("too_busy")
         person.get_by_role("button", name="辞退する").click()
     expect(person.get_by_role("alert")).to_contain_text("2026年11月25日(水) 00:00")
+    expect(person.get_by_label("理由")).to_have_value("too_busy")
     person.screenshot(path=look / "quota.ja.png", full_page=True)
 
 

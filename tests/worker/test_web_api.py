@@ -1,7 +1,9 @@
 """The HTTP API: what a token may do, what an act answers, and that the document says the same."""
 
 import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,3 +235,20 @@ def test_unknown_paths_are_told_to_programs_and_to_people(web: Web) -> None:
     assert problem(web.client.get("/nothing")) == (404, "not-found")
     page = web.client.get("/nothing", headers={"Accept": "text/html", "Accept-Language": "ja"})
     assert (page.status_code, "そのページはありません" in page.text) == (404, True)
+
+
+def test_the_page_in_docs_says_the_same(web: Web) -> None:
+    """docs/http.md has a row for each call and each type of problem, and for none that there is not."""
+    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+    paths = web.client.get("/openapi.json").json()["paths"]
+    calls = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    gauges = set(re.findall(r"`(tasuki_\w+)`", text))
+    scraped = web.client.get("/metrics").text
+
+    assert calls <= said
+    assert {one for one in said if "/" in one} <= calls
+    assert set(TYPES) <= said
+    assert {
+        one for one in gauges if f"# TYPE {one} " not in scraped and f"# TYPE {one}" not in scraped
+    } == set()

@@ -80,7 +80,7 @@ def press(request: Request, token: str, count: Count, sent: Annotated[Sent, Depe
         return _forged(request, count)
     except (links.Closed, links.Stale, Refused) as error:
         refusal = error
-        return in_transaction(lambda connection: _show(connection, request, token, refusal))
+        return in_transaction(lambda connection: _show(connection, request, token, refusal, sent))
     request.app.state.poker.poke(answer.pools)
     log.info(
         "link.used",
@@ -112,7 +112,10 @@ class _NoteTooLong(Refused):
     """The note is longer than a page takes."""
 
 
-def _show(connection: Connection, request: Request, token: str, refusal: Refused | None = None) -> Response:
+def _show(
+    connection: Connection, request: Request, token: str, refusal: Refused | None = None, sent: Sent | None = None
+) -> Response:  # fmt: skip
+    """Return the page; after a refusal with its words, and with what the rep had filled in."""
     loaded, at = rulebooks.current(connection), now()
     link = links.find(connection, token)
     reader = link_view.reader_of(link, loaded, language(request))
@@ -134,7 +137,7 @@ def _show(connection: Connection, request: Request, token: str, refusal: Refused
         also=link.purpose == "contacted" and link.held.accepted_at is None,
         rows=link_view.lead_rows(connection, link, loaded, reader, at), form=links.form_token(link, at),
         reasons=link_view.reasons(loaded, reader.lang) if gives_back else [], max_note=MAX_NOTE,
-        number=link.held.assignment_id,
+        number=link.held.assignment_id, chosen=sent.reason if sent else None, note=(sent and sent.note) or "",
     )  # fmt: skip
 
 

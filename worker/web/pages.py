@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from schemas.base import Lang
 from worker.web.words import WORDS
@@ -27,6 +28,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters["plain"] = plain
+    made.filters["coded"] = coded
     return made
 
 
@@ -34,6 +36,15 @@ def plain(value: Any) -> str:
     """Return text from outside as one line: no control characters, none that turn the direction, not too long."""
     text = "".join(_character(ch) for ch in str(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def coded(text: str) -> Markup:
+    """Return our own words with what stands in backquotes as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def _character(ch: str) -> str:
@@ -71,7 +82,9 @@ def language(request: Request) -> Lang:
 def local(at: datetime, zone: ZoneInfo, lang: Lang) -> str:
     """Return an instant as a rep reads it, in their zone."""
     there = at.astimezone(zone)
+    name = f"{there:%Z}"
+    name = name if name.isalpha() else f"UTC{name}"  # many zones have no letters of their own
     if lang == "ja":
         day = f"{there.year}年{there.month}月{there.day}日({_WEEKDAYS[there.weekday()]})"
-        return f"{day} {there:%H:%M} {there:%Z}"
-    return f"{there:%a} {there.day} {there:%b %Y, %H:%M %Z}"
+        return f"{day} {there:%H:%M} {name}"
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M} {name}"
