@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -433,8 +434,25 @@ def test_a_link_answers_while_valkey_is_away(web: Web) -> None:
         web.system.servers.start_valkey()
 
     assert answer.status_code == 200
-    assert answer.elapsed.total_seconds() < 1
     assert web.system.one("SELECT count(*) FROM tasuki.waiting") == 1
+
+
+def test_no_answer_waits_for_a_poke(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Valkey takes connections and says nothing: acts go on, and only so many pokes wait for it."""
+    hangs, poked = threading.Event(), threading.Semaphore(0)
+
+    def poke(_: object) -> None:
+        poked.release()
+        hangs.wait()
+
+    monkeypatch.setattr("worker.web.pokes.poke_pools", poke)
+    try:
+        for number in range(1, 22):
+            path = web.link(*web.offer(number), "decline")
+            assert web.press(path, reason="not_now").status_code == 200
+    finally:
+        hangs.set()
+    assert poked.acquire(timeout=30)
 
 
 def test_the_migration_added_no_column_in_which_a_secret_could_be(system: System) -> None:
