@@ -96,6 +96,9 @@ def test_metrics_count_requests_by_route_and_never_by_secret(web: Web) -> None:
 
     assert 'tasuki_http_requests_total{method="GET",route="/l/{token}",status="200"} 1.0' in text
     assert path.removeprefix("/l/") not in text
+    for number in range(3):
+        web.client.request(f"MADEUP{number}", path)
+    assert "MADEUP" not in web.client.get("/metrics").text
 
 
 def test_a_fault_of_ours_is_logged_by_its_type_and_told_without_detail(
