@@ -176,7 +176,8 @@ def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
 
 def _ruled_out_by_a_rep(standing: Standing) -> bool:
     """Tell whether a rep's word, and not a rule, disqualified the lead: rules do not undo it."""
-    return standing.lifecycle_stage == "disqualified" and (standing.rule or "").startswith("declined.")
+    by_a_rep = (standing.rule or "").startswith(("declined.", "recycled."))
+    return standing.lifecycle_stage == "disqualified" and by_a_rep
 
 
 def _track(standing: Standing, chosen: str, now_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -151,3 +151,10 @@ def local_midnight(rep: Rep, now: datetime) -> datetime:
     """Return when the rep's present day began, in UTC."""
     local = now.astimezone(rep.calendar.zone)
     return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def next_midnight(rep: Rep, now: datetime) -> datetime:
+    """Return when the rep's next day begins, in UTC; a day may have 23 or 25 hours."""
+    zone = rep.calendar.zone
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), zone).astimezone(UTC)

@@ -9,6 +9,7 @@ TasukiError
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class TasukiError(Exception):
@@ -66,3 +67,25 @@ class Away(TasukiError):
 
 class Refused(TasukiError):
     """A firm no: repeating the same thing cannot help."""
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+
+class NotYours(Refused):
+    """It is another rep's."""
+
+
+class ReasonNeeded(Refused):
+    """An act needs a reason of the rulebook, and none or an unknown one was given."""
+
+
+class QuotaUsedUp(Refused):
+    """The pool lets a rep decline so many leads a day and no more; the lead stays with the rep."""
+
+    def __init__(self, message: str, quota: int, renews_at: datetime | None) -> None:
+        """Keep the quota, and when the next day of the rep begins (None where nobody may decline)."""
+        super().__init__(message)
+        self.quota = quota
+        self.renews_at = renews_at

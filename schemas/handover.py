@@ -6,8 +6,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-#: `attempted`: one more try to follow up; `reached`: the person answered, and no more tries are owed.
-Act = Literal["accept", "decline", "contacted", "attempted", "reached"]
+#: `decline` answers an offer; `recycle` hands back a lead that was accepted. `attempted`: one more try to follow
+#: up; `reached`: the person answered, and no more tries are owed.
+Act = Literal["accept", "decline", "contacted", "recycle", "attempted", "reached"]
 
 #: Why an assignment ended.
 EndReason = Literal[

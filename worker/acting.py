@@ -8,11 +8,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.sla import start_clock
-from schemas.errors import Overtaken, Refused
+from schemas.errors import NotFound, NotYours, Overtaken, ReasonNeeded, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.sla import SlaPolicy
 from worker.presence import team_now
+from worker.quota import lock_declines, require_quota
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, turns
 from worker.store.db import run
@@ -29,6 +30,10 @@ class Answer:
     done: str
     #: Pools to hand over again: room appeared, or the lead goes to the next rep.
     pools: frozenset[str] = frozenset()
+    #: What was carried out; declining what was accepted is handing it back.
+    act: Act = "accept"
+    #: Whether it was done before, so that nothing changed now.
+    repeated: bool = False
 
 
 def act(
@@ -39,10 +44,25 @@ def act(
 
     Raises:
         Overtaken: the assignment has ended; the message says how and when.
-        Refused: there is no such assignment, it is another rep's, or the reason is not in the rulebook.
+        Refused: there is no such assignment (NotFound), it is another rep's (NotYours), the reason is not in
+            the rulebook (ReasonNeeded), too many were declined (QuotaUsedUp), or it was not accepted yet.
 
     """
-    held = lock_live(connection, assignment_id, rep)
+    gives_back = what in ("decline", "recycle")
+    if gives_back:
+        lock_declines(connection, assignment_id)
+    held = _lock_own(connection, assignment_id, rep)
+    if held.ended_at is not None:
+        before = _given_back(connection, held) if gives_back else None
+        if before is None:
+            raise Overtaken(_how_it_ended(connection, held))
+        done = f"already {'declined' if before == 'decline' else 'handed back'} at {held.ended_at:%Y-%m-%d %H:%M} UTC"
+        return Answer(assignment_id, held.lead_id, held.rep, done, act=before, repeated=True)
+    if what == "decline" and held.accepted_at is not None:
+        what = "recycle"
+    repeated = (what == "accept" and held.accepted_at is not None) or (
+        what == "contacted" and held.contacted_at is not None
+    )
     pools: frozenset[str] = frozenset()
     if what == "accept":
         done = _accept(connection, held, loaded, now)
@@ -51,14 +71,16 @@ def act(
     elif what in ("attempted", "reached"):
         done = _followed_up(connection, held, loaded, now, reached=what == "reached")
     else:
-        done, pools = _decline(connection, held, loaded, now, reason, note)
+        done, pools = _give_back(connection, held, loaded, now, what, reason, note)
+    if repeated:
+        return Answer(assignment_id, held.lead_id, held.rep, done, act=what, repeated=True)
     run(
         connection,
         "INSERT INTO tasuki.act (assignment_id, lead_id, rep, act, reason, note, at)"
         " VALUES (:a, :l, :rep, :act, :reason, :note, :now)",
         a=assignment_id, l=held.lead_id, rep=held.rep, act=what, reason=reason, note=note, now=now,
     )  # fmt: skip
-    return Answer(assignment_id, held.lead_id, held.rep, done, pools)
+    return Answer(assignment_id, held.lead_id, held.rep, done, pools, act=what)
 
 
 def lock_live(connection: Connection, assignment_id: int, rep: str | None) -> Any:
@@ -69,11 +91,16 @@ def lock_live(connection: Connection, assignment_id: int, rep: str | None) -> An
         Refused: there is none, or it is not this rep's.
 
     """
-    held = _lock(connection, assignment_id)
-    if rep is not None and rep != held.rep:
-        raise Refused(f"assignment {assignment_id} is {held.rep}'s, not {rep}'s")
+    held = _lock_own(connection, assignment_id, rep)
     if held.ended_at is not None:
         raise Overtaken(_how_it_ended(connection, held))
+    return held
+
+
+def _lock_own(connection: Connection, assignment_id: int, rep: str | None) -> Any:
+    held = _lock(connection, assignment_id)
+    if rep is not None and rep != held.rep:
+        raise NotYours(f"assignment {assignment_id} is {held.rep}'s, not {rep}'s")
     return held
 
 
@@ -82,7 +109,7 @@ def _lock(connection: Connection, assignment_id: int) -> Any:
         connection, "SELECT lead_id FROM tasuki.assignment WHERE assignment_id = :a", a=assignment_id
     ).scalar()
     if lead_id is None:
-        raise Refused(f"there is no assignment {assignment_id}; see `tasuki handoff list`")
+        raise NotFound(f"there is no assignment {assignment_id}; see `tasuki handoff list`")
     run(connection, "SELECT 1 FROM tasuki.lead WHERE lead_id = :l FOR NO KEY UPDATE", l=lead_id)
     return run(
         connection, "SELECT * FROM tasuki.assignment WHERE assignment_id = :a FOR UPDATE", a=assignment_id
@@ -96,6 +123,18 @@ def _how_it_ended(connection: Connection, held: Any) -> str:
     ).scalar()  # fmt: skip
     ended = f"assignment {held.assignment_id} ended ({held.end_reason}) at {held.ended_at:%Y-%m-%d %H:%M} UTC"
     return f"{ended}; the lead is now with {now_with}" if now_with else ended
+
+
+def _given_back(connection: Connection, held: Any) -> Act | None:
+    """Return the act by which the rep gave the lead back, if that is how the assignment ended."""
+    found = run(
+        connection,
+        "SELECT act FROM tasuki.act WHERE assignment_id = :a AND act IN ('decline', 'recycle') LIMIT 1",
+        a=held.assignment_id,
+    ).scalar()
+    if found is None:
+        return None
+    return "decline" if found == "decline" else "recycle"
 
 
 def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) -> str:
@@ -179,31 +218,37 @@ def _followed_up(connection: Connection, held: Any, loaded: Loaded, now: datetim
     return f"attempt {owed.attempts} of {owed.follow_ups} noted"
 
 
-def _decline(
-    connection: Connection, held: Any, loaded: Loaded, now: datetime, reason: str | None, note: str | None
-) -> tuple[str, frozenset[str]]:
+def _give_back(
+    connection: Connection, held: Any, loaded: Loaded, now: datetime, what: Act, reason: str | None, note: str | None
+) -> tuple[str, frozenset[str]]:  # fmt: skip
+    """Decline an offer, or hand back what was accepted; what follows is the reason's `then` in both cases."""
+    ended = "declined" if what == "decline" else "recycled"
+    if what == "recycle" and held.accepted_at is None:
+        raise Refused(f"assignment {held.assignment_id} was not accepted yet; decline it")
     known = loaded.book.reasons
     if reason is None or reason not in known:
-        raise Refused(f"decline needs a reason of nurture.yaml: {', '.join(known)}")
+        raise ReasonNeeded(f"{what} needs a reason of nurture.yaml: {', '.join(known)}")
+    if what == "decline":
+        require_quota(connection, held, loaded, now)
     chosen = known[reason]
     if chosen.gives_turn_back:
         turns.give_back(connection, held.assignment_id, reason, now)
-    assignments.end_for_leads(connection, [(held.lead_id, "declined")], now)
+    assignments.end_for_leads(connection, [(held.lead_id, ended)], now)
     run(
         connection, "UPDATE tasuki.assignment SET end_note = :note WHERE assignment_id = :a",
         note=f"{reason}: {note}" if note else reason, a=held.assignment_id,
     )  # fmt: skip
+    rule, said = f"{ended}.{reason}", "declined" if what == "decline" else "handed back"
     if chosen.then == "next_rep":
-        assignments.back_in_line(connection, [line_row(held, now, "declined", hops=held.hops)], now)
-        _move_lead(connection, held, now, stage="mql", rule=f"declined.{reason}", loaded=loaded)
-        return "declined; goes to the next rep", frozenset({held.pool})
+        assignments.back_in_line(connection, [line_row(held, now, ended, hops=held.hops)], now)
+        _move_lead(connection, held, now, stage="mql", rule=rule, loaded=loaded)
+        return f"{said}; goes to the next rep", frozenset({held.pool})
     if chosen.then == "disqualify":
-        _move_lead(connection, held, now, stage="disqualified", rule=f"declined.{reason}", loaded=loaded)
-        return "declined; disqualified", frozenset({held.pool})
-    _recycle(connection, held, chosen, now, loaded)
-    return f"declined; back to nurture{f' on track {chosen.track}' if chosen.track else ''}", frozenset(
-        {held.pool}
-    )
+        _move_lead(connection, held, now, stage="disqualified", rule=rule, loaded=loaded)
+        return f"{said}; disqualified", frozenset({held.pool})
+    _recycle(connection, held, chosen, now, loaded, rule)
+    track = f" on track {chosen.track}" if chosen.track else ""
+    return f"{said}; back to nurture{track}", frozenset({held.pool})
 
 
 def line_row(held: Any, now: datetime, reason: str, *, hops: int) -> dict[str, Any]:
@@ -217,7 +262,9 @@ def line_row(held: Any, now: datetime, reason: str, *, hops: int) -> dict[str, A
     }  # fmt: skip
 
 
-def _recycle(connection: Connection, held: Any, reason: RecycleReason, now: datetime, loaded: Loaded) -> None:
+def _recycle(
+    connection: Connection, held: Any, reason: RecycleReason, now: datetime, loaded: Loaded, rule: str
+) -> None:
     """Hand the lead back to marketing: on the reason's track, and away from sales for its cool-down."""
     until = now + timedelta(seconds=reason.cool_down)
     run(
@@ -226,7 +273,7 @@ def _recycle(connection: Connection, held: Any, reason: RecycleReason, now: date
         " track = coalesce(:track, track), review_at = :until WHERE lead_id = :l",
         now=now, until=until, track=reason.track or loaded.book.tracks[-1].id, l=held.lead_id,
     )  # fmt: skip
-    _move_lead(connection, held, now, stage="nurture", rule=f"declined.{reason.id}", loaded=loaded)
+    _move_lead(connection, held, now, stage="nurture", rule=rule, loaded=loaded)
 
 
 def _move_lead(

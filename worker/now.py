@@ -5,6 +5,7 @@ wall time ORIGIN (seconds since 1970) it was START (ISO 8601 with zone), and tha
 in one wall second; with 0 time stands still, as in the data that a demo left behind.
 """
 
+import secrets
 import time
 import uuid
 from dataclasses import dataclass
@@ -72,3 +73,8 @@ def wall_time() -> float:
 def new_id() -> str:
     """Return a fresh random id."""
     return uuid.uuid4().hex
+
+
+def new_token() -> str:
+    """Return a fresh secret of 32 random bytes, in 43 characters that a URL can carry."""
+    return secrets.token_urlsafe(32)

@@ -39,6 +39,15 @@ class Settings(BaseSettings):
     webhook_url: AnyHttpUrl | None = None
     #: Its secret, `whsec_` and base64.
     webhook_secret: SecretStr | None = None
+    #: Address at which reps reach `tasuki web`, such as `https://tasuki.example.com`. Unset: no links in mail.
+    public_url: AnyHttpUrl | None = None
+    #: Days for which a link in a mail can be used.
+    link_days: Annotated[int, Field(ge=1, le=366)] = 14
+    #: Address and port on which `tasuki web` listens.
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=1, le=65_535)] = 8321
+    #: Proxies (addresses or networks, by commas) whose X-Forwarded-For and -Proto count. Unset: nobody's do.
+    web_proxies: str | None = None
     #: Seconds that one delivery may take.
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     #: `json` or `console`; unset: console on a terminal.
@@ -48,6 +57,14 @@ class Settings(BaseSettings):
     clock: str | None = None
     #: Called (GET) by `tasuki check` after a clean pass.
     heartbeat_url: AnyHttpUrl | None = None
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_base(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        """Take an address to which a path can be added."""
+        if value is not None and (value.query or value.fragment or value.username):
+            raise ValueError("must have no user, no query and no fragment")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -17,6 +17,8 @@ log = get_logger()
 
 #: Seconds that a worker may take to finish what it has in hand.
 STOP_S: Final = 20.0
+#: Seconds between two starts of the web.
+WEB_AGAIN_S: Final = 5.0
 
 
 class Supervisor:
@@ -30,13 +32,16 @@ class Supervisor:
         self._stopping = False
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the worker in a process group of its own."""
-        command = [
+    def _command(self) -> list[str]:
+        return [
             sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
             "--concurrency", str(settings().concurrency), "--hostname", f"{self._name}@%h",
             "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
         ]  # fmt: skip
+
+    def start(self) -> None:
+        """Start the worker in a process group of its own."""
+        command = self._command()
         output = None if self._log is None else self._log.open("ab")
         self._process = subprocess.Popen(
             command, env=self._env, start_new_session=True, stdout=output, stderr=output
@@ -104,3 +109,26 @@ class Supervisor:
             time.sleep(0.2)
             self.watch()
         self.stop()
+
+
+class WebSupervisor(Supervisor):
+    """The one web process, started again as a worker is, but not at once: its port may be taken."""
+
+    _next_start = 0.0
+
+    def __init__(self, env: dict[str, str] | None = None, log: Path | None = None) -> None:
+        """Prepare the web of this machine."""
+        super().__init__("web", env, log)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "worker.cli.main", "web"]
+
+    def start(self) -> None:
+        """Start the web in a process group of its own."""
+        super().start()
+        self._next_start = time.monotonic() + WEB_AGAIN_S
+
+    def watch(self) -> None:
+        """Start the web again if it ended by itself a while ago."""
+        if time.monotonic() >= self._next_start:
+            super().watch()

@@ -140,6 +140,9 @@ def _pools(book: Rulebook) -> Iterator[Finding]:
         if empty:
             words = f"nobody of {pool.id} works on {', '.join(empty)}: its leads wait"
             yield Finding("team.yaml", ("pools", index, "members"), words)
+        if pool.declines_per_day == 0:
+            words = f"nobody of {pool.id} can decline a lead; leave it out for no quota"
+            yield Finding("team.yaml", ("pools", index, "declines_per_day"), words)
 
 
 def _unused(book: Rulebook) -> Iterator[Finding]:

@@ -168,6 +168,8 @@ class PoolSpec(Contract):
     #: The pool that takes over while nobody here is at work, when the next opening is further off than this.
     standby: Slug | None = None
     standby_after: Duration = 4 * 3600
+    #: Offers of this pool that one rep may decline in a local day; None for as many as they like.
+    declines_per_day: int | None = Field(default=None, ge=0, le=1_000)
 
 
 class TeamFile(Contract):

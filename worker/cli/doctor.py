@@ -151,6 +151,12 @@ def _hand_over() -> list[Finding]:
 def _notices() -> list[Finding]:
     options = settings()
     found: list[Finding] = []
+    if options.public_url is None:
+        found.append(("look", "links", "TASUKI_PUBLIC_URL is not set: mail carries no links to answer by"))
+    elif options.public_url.scheme != "https":
+        found.append(
+            ("look", "links", "TASUKI_PUBLIC_URL is not https: others on the way can read the links")
+        )
     if options.smtp_url is None:
         found.append(("look", "mail", "TASUKI_SMTP_URL is not set: notices by mail wait in the outbox"))
     if options.webhook_url is not None and options.webhook_secret is None:

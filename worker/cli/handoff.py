@@ -17,7 +17,7 @@ from worker.store import reading
 from worker.store.db import in_transaction, run, transaction
 
 app = typer.Typer(
-    help="The hand-over: list, show, claim, accept, decline, contacted, follow up, pause, statement.",
+    help="The hand-over: list, show, claim, accept, decline, contacted, follow up, recycle, pause, statement.",
     no_args_is_help=True,
 )
 app.command("claim")(claim)
@@ -212,8 +212,26 @@ def decline(
     rep: Rep = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Decline a lead: by its reason it goes to the next rep, back to nurture, or out.
+    """Decline an offer: by its reason the lead goes to the next rep, back to nurture, or out.
+
+    What was accepted already is handed back, as `tasuki handoff recycle` does.
 
     Example: tasuki handoff decline 17 --reason not_now --note "budget from April"
     """
     _act(number, "decline", rep, as_json, reason, note)
+
+
+@app.command("recycle")
+@command
+def recycle(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="A reason code of nurture.yaml, such as no_response.")],
+    note: Annotated[str | None, typer.Option(help="In your own words.")] = None,
+    rep: Rep = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hand back a lead that was accepted: by its reason to nurture, to the next rep, or out.
+
+    Example: tasuki handoff recycle 17 --reason no_response --note "called five times"
+    """
+    _act(number, "recycle", rep, as_json, reason, note)

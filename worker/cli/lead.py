@@ -12,12 +12,12 @@ from routing_rules.explain import (
     sentence,
     stage_name,
 )  # fmt: skip
-from routing_rules.gate import gate as ask_gate
 from routing_rules.judge import judge
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
 from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
+from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
 from worker.screen import safe
 from worker.store import leads, reading
@@ -36,7 +36,7 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     Example: tasuki lead show hanako.sato@example.co.jp
     """
     with transaction() as connection:
-        lead = reading.one_lead(connection, reading.find_lead(connection, who))
+        lead = look_at_lead(connection, who)
     if as_json:
         print_json(lead)
         return
@@ -142,15 +142,11 @@ def gate(
     Example: tasuki lead gate hanako.sato@example.co.jp --rep sato
     """
     with transaction() as connection:
-        lead_id = reading.find_lead(connection, who)
-        row = leads.read_lead(connection, lead_id)
-    assert row is not None  # noqa: S101 - it was just found
-    answer = ask_gate(row.state, row.standing.lifecycle_stage, row.owner, rep)
+        answer = ask_gate(connection, who, rep)
     if as_json:
-        print_json({"lead_id": lead_id, "may_contact": answer.may_contact, "reason": answer.reason,
-                    "channels": list(answer.channels), "track": row.standing.track})  # fmt: skip
+        print_json(answer)
     else:
-        word = "[green]yes[/green]" if answer.may_contact else "[red]no[/red]"
-        console.print(f"{word}: {answer.reason} " + safe(" ".join(answer.channels)))
-    if not answer.may_contact:
+        word = "[green]yes[/green]" if answer["may_contact"] else "[red]no[/red]"
+        console.print(f"{word}: {answer['reason']} " + safe(" ".join(answer["channels"])))
+    if not answer["may_contact"]:
         raise typer.Exit(REFUSED)

@@ -2,7 +2,21 @@
 
 import typer
 
-from worker.cli import absence, check, demo, doctor, handoff, lead, quarantine, queue, rules, run, sla
+from worker.cli import (
+    absence,
+    check,
+    demo,
+    doctor,
+    handoff,
+    lead,
+    quarantine,
+    queue,
+    rules,
+    run,
+    sla,
+    token,
+    web,
+)
 
 app = typer.Typer(
     name="tasuki",
@@ -15,6 +29,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(run.up)
 app.command("worker")(run.worker)
+app.command("web")(web.web)
 app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(queue.drain)
@@ -24,6 +39,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(absence.app, name="absence")
 app.add_typer(sla.app, name="sla")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(token.app, name="token")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

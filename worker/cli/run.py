@@ -12,7 +12,7 @@ from worker.cli.common import command_alone, console
 from worker.local.stack import Stack
 from worker.settings import settings
 from worker.store import migrate
-from worker.supervise import Supervisor
+from worker.supervise import Supervisor, WebSupervisor
 
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -50,7 +50,7 @@ def worker(
 def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="How many workers.")] = 1,
 ) -> None:
-    """Run everything on this machine: servers (started from wheels unless the URLs are set), schema, worker.
+    """Run everything on this machine: servers (started from wheels unless the URLs are set), schema, worker, web.
 
     The first start publishes the example rulebook. Stop with Ctrl-C; data stays in TASUKI_STATE_DIR.
 
@@ -65,11 +65,12 @@ def up(
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with Stack() as stack:
-        supervisors = [Supervisor(f"up{number}") for number in range(workers)]
+        supervisors = [WebSupervisor(), *(Supervisor(f"up{number}") for number in range(workers))]
         for supervisor in supervisors:
             supervisor.start()
         console.print("Tasuki is up. In another terminal:")
         console.print(stack.exports(), markup=False)
+        console.print(f"web: http://{settings().web_host}:{settings().web_port}", markup=False)
         console.print(
             "then: tasuki send FILE, tasuki doctor, tasuki handoff list. Ctrl-C stops it.", markup=False
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.errors import Refused
+from schemas.errors import NotFound, Refused
 from worker.store.db import run
 
 
@@ -28,7 +28,7 @@ def find_lead(connection: Connection, who: str) -> int:
         v=who, e=who.strip().lower(),
     ).scalars().all()  # fmt: skip
     if not rows:
-        raise Refused(f"no lead is known as {who!r}")
+        raise NotFound(f"no lead is known as {who!r}")
     if len(rows) > 1:
         raise Refused(f"{who!r} names several leads: {', '.join(str(row) for row in rows)}; use the number")
     return int(rows[0])
@@ -146,3 +146,30 @@ def handoffs(
             rep=rep, pool=pool, everything=everything, n=limit,
         ).mappings()
     ]  # fmt: skip
+
+
+def standing(connection: Connection, assignment_id: int) -> dict[str, Any]:
+    """Return how an assignment stands: its end, the clock that runs, who has the lead now, whether it waits."""
+    return dict(
+        run(
+            connection,
+            "SELECT a.assignment_id, a.lead_id, a.rep, a.pool, a.accepted_at, a.contacted_at, a.ended_at,"
+            " a.end_reason, c.kind AS clock, c.due_at, n.rep AS now_with, w.lead_id IS NOT NULL AS waits"
+            " FROM tasuki.assignment a"
+            " LEFT JOIN LATERAL (SELECT kind, due_at FROM tasuki.clock"
+            "  WHERE assignment_id = a.assignment_id AND next_at IS NOT NULL ORDER BY due_at LIMIT 1) c ON true"
+            " LEFT JOIN tasuki.assignment n ON n.lead_id = a.lead_id AND n.ended_at IS NULL"
+            " LEFT JOIN tasuki.waiting w ON w.lead_id = a.lead_id WHERE a.assignment_id = :a",
+            a=assignment_id,
+        ).mappings().one()
+    )  # fmt: skip
+
+
+def ready_rule(connection: Connection, lead_id: int) -> str | None:
+    """Return the rule by which a lead was found sales-ready the last time."""
+    found = run(
+        connection,
+        "SELECT rule FROM tasuki.decision WHERE lead_id = :i AND verdict = 'ready' ORDER BY decision_id DESC LIMIT 1",
+        i=lead_id,
+    ).scalar()
+    return None if found is None else str(found)

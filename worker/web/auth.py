@@ -1,0 +1,43 @@
+"""Who calls the API: a bearer token, and whether its scopes suffice."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from worker import tokens
+from worker.now import now
+from worker.store.db import in_transaction
+from worker.tokens import Bearer, Scope
+from worker.web.guesses import guesses
+from worker.web.problems import Told, problem
+
+_scheme = HTTPBearer(auto_error=False, description="A token of `tasuki token create`.")
+
+
+def needs(scope: Scope) -> Callable[..., Bearer]:
+    """Return the dependency that lets only tokens with `scope` through."""
+
+    def bearer(
+        request: Request, said: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]
+    ) -> Bearer:
+        count = guesses(request)
+        if said is None:
+            raise Told(_unknown("send `Authorization: Bearer TOKEN`"))
+        count.check(request)
+        at = now()
+        found = in_transaction(lambda connection: tokens.find(connection, said.credentials, at))
+        if found is None:
+            count.note_wrong(request)
+            raise Told(_unknown("the token is unknown, expired or revoked"))
+        if scope not in found.scopes:
+            raise Told(problem(403, "scope-missing", f"the token lacks the scope {scope}", scope=scope))
+        return found
+
+    return bearer
+
+
+def _unknown(detail: str) -> JSONResponse:
+    return problem(401, "no-token", detail, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,103 @@
+"""`GET /v1/leads/{lead}`: one lead, and whether sales may contact it now."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.errors import NotFound
+from worker.looking import ask_gate, look_at_lead
+from worker.store.db import in_transaction
+from worker.tokens import Bearer
+from worker.web.assignments import MAY_FAIL
+from worker.web.auth import needs
+from worker.web.problems import Told, problem
+
+router = APIRouter(prefix="/v1/leads", tags=["leads"], responses=MAY_FAIL)
+
+Who = Annotated[
+    str, Path(max_length=320, description="Lead number; an e-mail address or a producer's own key work too.")
+]
+Caller = Annotated[Bearer, Depends(needs("leads:read"))]
+
+
+class _Row(BaseModel):
+    """A row as the view of that name has it; columns that are added later are passed on."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Assignment(_Row):
+    """One row of `v_assignment`."""
+
+    assignment_id: int
+    rep: str
+    pool: str
+    rule: str
+    strategy: str
+    offered_at: datetime
+    accepted_at: datetime | None
+    contacted_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+class Lead(_Row):
+    """One row of `v_lead`, and what stands beside it."""
+
+    lead_id: int
+    email: str | None
+    company: str | None
+    lifecycle_stage: str
+    persona: str | None
+    fit: int
+    fit_grade: str | None
+    engagement: float
+    buying_stage: str | None
+    track: str | None
+    owner: str | None = Field(description="The rep who holds the lead.")
+    rulebook_version: int
+    updated_at: datetime
+    keys: list[list[str]] = Field(description="Identity keys: kind and value.")
+    waiting: dict[str, Any] | None = Field(description="Its place in a pool's line.")
+    assignments: list[Assignment]
+    clocks: list[dict[str, Any]]
+    events: list[dict[str, Any]] = Field(description="The newest twenty.")
+
+
+class Gate(BaseModel):
+    """The answer of the outreach gate."""
+
+    lead_id: int
+    may_contact: bool
+    reason: str = Field(
+        description="`with_its_rep`, `disqualified`, `no_permitted_channel`, `held_in_nurture`,"
+        " `waiting_for_a_rep`, `nobody_holds_it` or `held_by_another_rep`."
+    )
+    channels: list[str] = Field(description="Permitted channels: `email`, `phone`.")
+    track: str | None
+
+
+@router.get("/{lead}")
+def lead(lead: Who, caller: Caller) -> Lead:
+    """Return a lead with its assignments, clocks and newest events.
+
+    A token that is bound to a rep sees the leads that this rep holds now, and no other.
+    """
+    found = in_transaction(lambda connection: look_at_lead(connection, lead))
+    if caller.rep is not None and found["owner"] != caller.rep:
+        raise NotFound(f"no lead is known as {lead!r}")
+    return Lead.model_validate(found)
+
+
+@router.get("/{lead}/gate")
+def gate(
+    lead: Who, caller: Caller,
+    rep: Annotated[str | None, Query(max_length=64, description="The rep who asks; else sales as a whole.")] = None,
+) -> Gate:  # fmt: skip
+    """Tell whether sales may contact this person now, and why (not). Ask before every call or mail."""
+    if caller.rep is not None and rep not in (None, caller.rep):
+        raise Told(problem(403, "not-yours", "the token is bound to another rep"))
+    asks = caller.rep or rep
+    return Gate.model_validate(in_transaction(lambda connection: ask_gate(connection, lead, asks)))

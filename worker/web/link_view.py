@@ -1,0 +1,144 @@
+"""What a link's page shows: the lead in one screen, or why the link cannot act."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from routing_rules.explain import activity_name, buying_stage_name, rule_name
+from routing_rules.gate import gate
+from schemas.base import Lang
+from worker.links import Link, State
+from worker.rulebooks import Loaded
+from worker.store import leads, reading
+from worker.web.pages import local
+from worker.web.words import WORDS, end_words, strategy_words
+
+#: Acts of the lead that are shown.
+_NEWEST: Final = 3
+_UTC: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a page is for: language and zone."""
+
+    lang: Lang
+    zone: ZoneInfo
+
+    def at(self, at: datetime) -> str:
+        """Return an instant in their words."""
+        return local(at, self.zone, self.lang)
+
+    def say(self, name: str, **values: Any) -> str:
+        """Return words in their language."""
+        return WORDS[self.lang][name].format(**values)
+
+
+def reader_of(link: Link, loaded: Loaded, otherwise: Lang) -> Reader:
+    """Return the link's rep as the reader; a rep who left reads in their browser's language, in UTC."""
+    rep = loaded.team.reps.get(link.rep)
+    return Reader(otherwise, _UTC) if rep is None else Reader(rep.spec.language, rep.calendar.zone)
+
+
+def lead_rows(
+    connection: Connection, link: Link, loaded: Loaded, reader: Reader, now: datetime
+) -> list[tuple[str, str]]:
+    """Return what the rep needs to choose: label and words of each line. Addresses are not among them."""
+    held, lang = link.held, reader.lang
+    row = leads.read_lead(connection, held.lead_id)
+    if row is None:
+        return []
+    state, standing = row.state, row.standing
+    book = loaded.book
+    joined = " ".join(part for part in (state.fact("family_name"), state.fact("given_name")) if part)
+    pool = loaded.team.pools.get(held.pool)
+    place = pool.name.say(lang) if pool is not None else held.pool
+    acts = sorted(state.last.items(), key=lambda item: -item[1])[:_NEWEST]
+    did = [
+        f"{activity_name(kind, book, lang)} ({reader.at(datetime.fromtimestamp(at_ms / 1000, UTC))})"
+        for kind, at_ms in acts
+    ]
+    stage = buying_stage_name(standing.buying_stage, book, lang) if standing.buying_stage else None
+    rows = [
+        ("who", state.fact("name") or joined or reader.say("unnamed")),
+        ("company", state.fact("company")),
+        ("title", " ".join(part for part in (state.fact("department"), state.fact("title")) if part)),
+        ("why_you", f"{strategy_words(held.strategy, lang)} ({place}, {held.rule})"),
+        ("why_now", rule_name(reading.ready_rule(connection, held.lead_id), book, lang)),
+        ("judged", " / ".join(part for part in (standing.fit_grade, stage) if part)),
+        ("did", "、".join(did) if lang == "ja" else "; ".join(did)),
+        ("due", _due(reading.standing(connection, held.assignment_id), reader, now)),
+    ]
+    return [(reader.say(name), words) for name, words in rows if words]
+
+
+def _due(stands: dict[str, Any], reader: Reader, now: datetime) -> str:
+    due_at = stands["due_at"]
+    if due_at is None:
+        return ""
+    return reader.at(due_at) + (f" ({reader.say('overdue')})" if due_at <= now else "")
+
+
+def reasons(loaded: Loaded, lang: Lang) -> list[tuple[str, str]]:
+    """Return the rulebook's reasons: code, and name with what follows."""
+    return [
+        (code, f"{reason.name.say(lang)} → {WORDS[lang][f'then.{reason.then}']}")
+        for code, reason in loaded.book.reasons.items()
+    ]
+
+
+def what_comes_next(
+    connection: Connection, link: Link, act: str, then: str | None, reader: Reader
+) -> list[tuple[str, str]]:
+    """Return what the rep does now that the act is done; after an acceptance with the permitted addresses."""
+    if then is not None:
+        return [(reader.say("next"), reader.say(f"next.{then}"))]
+    if act == "contacted":
+        return [(reader.say("next"), reader.say("next.contacted"))]
+    due_at = reading.standing(connection, link.held.assignment_id)["due_at"]
+    words = reader.say("next.contact_by", at=reader.at(due_at)) if due_at else reader.say("next.contact")
+    rows = [(reader.say("next"), words)]
+    row = leads.read_lead(connection, link.held.lead_id)
+    if row is not None:
+        answer = gate(row.state, row.standing.lifecycle_stage, row.owner, link.rep)
+        addresses = [str(row.state.fact(channel)) for channel in answer.channels]
+        if addresses:
+            rows.append((reader.say("contact"), " / ".join(addresses)))
+    return rows
+
+
+def why_not(connection: Connection, link: Link, state: State, loaded: Loaded, reader: Reader) -> list[str]:
+    """Say why the link cannot act, and how the lead stands as far as its rep may know."""
+    stands = reading.standing(connection, link.held.assignment_id)
+    at = {
+        "used": link.used_at,
+        "done": stands["contacted_at"] if link.purpose == "contacted" else stands["accepted_at"],
+        "expired": link.expires_at,
+        "overtaken": stands["ended_at"],
+    }.get(state)
+    how = end_words(stands["end_reason"] or "", reader.lang)
+    said = [reader.say(f"{state}.words", at=reader.at(at) if at else "", how=how)]
+    if state in ("used", "done") and stands["ended_at"] is None:
+        if stands["due_at"] is not None:
+            said.append(reader.say("next.contact_by", at=reader.at(stands["due_at"])))
+    elif state in ("used", "overtaken") and stands["ended_at"] is not None:
+        said.append(_where_it_is(link, stands, loaded, reader))
+    return said
+
+
+def _where_it_is(link: Link, stands: dict[str, Any], loaded: Loaded, reader: Reader) -> str:
+    """Say who has the lead now: by name to a colleague of one pool; of a lead in nurture nothing is told."""
+    now_with = stands["now_with"]
+    if now_with is None:
+        return reader.say("now.waits" if stands["waits"] else "now.away")
+    together = any(
+        {link.rep, now_with} <= {pool.manager, *(member.rep for member in pool.members)}
+        for pool in loaded.team.pools.values()
+    )
+    if not together:
+        return reader.say("now.elsewhere")
+    rep = loaded.team.reps.get(now_with)
+    return reader.say("now.with", rep=rep.spec.name.say(reader.lang) if rep else now_with)
