@@ -11,7 +11,7 @@ from routing_rules.roster import Load, PoolState, local_midnight
 from routing_rules.sla import ClockSpec, start_clock
 from schemas.handover import Offer, Park, Wait, Waiting
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion, about_lead, notice, why_you
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, outbox
 from worker.store.db import run
@@ -149,15 +149,10 @@ def _save_offers(
         assignment_id = assignment_of[row.lead_id]
         clock = start_clock(_policy(row.sla, loaded), "accept", rep, now)
         clocks.append((assignment_id, row.lead_id, clock))
-        about = about_lead(
-            row.lead_id, leads.decode_state(row.state),
-            {"persona": row.persona, "fit_grade": row.fit_grade, "engagement": row.engagement,
-             "buying_stage": row.buying_stage, "ready_because": row.ready_rule},
-        )  # fmt: skip
-        messages += notice(
-            "offer", rep, assignment_id, about, because=f"{row.rule} / {offer.strategy}",
-            due_at=clock.due_at, policy=clock.policy,
-        )  # fmt: skip
+        about = about_lead(row.lead_id, leads.decode_state(row.state), row, loaded, now)
+        why = why_you(row.rule, offer.strategy, row.pool, loaded)
+        what = Occasion("offer", clock.policy, "accept", f"{row.rule} / {offer.strategy}", clock.due_at, why)
+        messages += notice(what, rep, assignment_id, about, loaded, now)
     assignments.insert_clocks(connection, clocks, now)
     outbox.add(connection, messages, now)
     lead_ids = list(assignment_of)

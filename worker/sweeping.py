@@ -10,7 +10,7 @@ from routing_rules.sla import ClockSpec, start_clock
 from schemas.rulebook.sla import Promise
 from worker.acting import line_row
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion, about_lead, notice, why_you
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, outbox
 from worker.store.db import run
@@ -52,7 +52,7 @@ def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept
         overdue = {row.clock_id for row in breach}
         for row in warn:
             if row.clock_id not in overdue:
-                messages += _tell(row, row.rep, "warning", loaded)
+                messages += _tell(row, row.rep, "warning", loaded, now)
         result.warned = len(warn)
     if breach:
         messages += _breach(connection, breach, loaded, now, result)
@@ -74,7 +74,8 @@ def _take_due(connection: Connection, now: datetime) -> list[Any]:
         run(
             connection,
             "SELECT c.*, a.rep, a.pool, a.rule, a.strategy, a.sla, a.ready_at, a.had, a.hops,"
-            " a.rulebook_version, l.state FROM tasuki.clock c JOIN tasuki.assignment a USING (assignment_id)"
+            " a.rulebook_version, l.state, l.persona, l.fit_grade, l.engagement, l.buying_stage,"
+            " l.rule AS ready_rule FROM tasuki.clock c JOIN tasuki.assignment a USING (assignment_id)"
             " JOIN tasuki.lead l ON l.lead_id = c.lead_id"
             " WHERE c.clock_id = ANY(:ids) AND c.next_at <= :now ORDER BY c.clock_id FOR UPDATE OF c, a",
             ids=list(ids), now=now,
@@ -102,13 +103,13 @@ def _breach(
             policy = loaded.book.policies.get(row.policy) or loaded.book.policies[loaded.book.otherwise.sla]
             clock = start_clock(policy, row.kind, rep, now)
             renewed.append((row.assignment_id, row.lead_id, clock))
-            messages += _tell(row, row.rep, "reminder", loaded)
+            messages += _tell(row, row.rep, "reminder", loaded, now)
         else:
             passed_on.append(row)
             result.pools.add(row.pool)
         pool = loaded.team.pools.get(row.pool)
         if pool is not None and pool.manager != row.rep:
-            messages += _tell(row, pool.manager, "breach", loaded)
+            messages += _tell(row, pool.manager, "breach", loaded, now)
     if renewed:
         assignments.insert_clocks(connection, renewed, now)
     if passed_on:
@@ -136,15 +137,20 @@ def _pass_on(connection: Connection, rows: list[Any], now: datetime) -> None:
     )  # fmt: skip
 
 
-def _tell(row: Any, rep_id: str, kind: str, loaded: Loaded) -> list[dict[str, Any]]:
+def _tell(row: Any, rep_id: str, kind: str, loaded: Loaded, now: datetime) -> list[dict[str, Any]]:
     rep = loaded.team.reps.get(rep_id)
     if rep is None:
         return []
-    about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
-    return notice(
-        kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
-        policy=row.policy, step=row.clock_id,
+    holder = loaded.team.reps.get(row.rep)
+    about = about_lead(
+        row.lead_id, leads.decode_state(row.state), row, loaded, now,
+        rep=row.rep, rep_name=holder.spec.name.model_dump() if holder else None,
     )  # fmt: skip
+    why = why_you(row.rule, row.strategy, row.pool, loaded)
+    what = Occasion(
+        kind, row.policy, row.kind, f"{row.kind} / {row.policy}", row.due_at, why, step=row.clock_id
+    )
+    return notice(what, rep, row.assignment_id, about, loaded, now)
 
 
 def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> list[int]:

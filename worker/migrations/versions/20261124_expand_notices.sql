@@ -17,6 +17,8 @@ INSERT INTO tasuki.receiver (receiver) VALUES ('email'), ('webhook');
 ALTER TABLE tasuki.outbox
     DROP CONSTRAINT outbox_channel_check,
     DROP CONSTRAINT outbox_status_check,
+    -- the channel in team.yaml; null for what was written before, and for TASUKI_WEBHOOK_URL
+    ADD COLUMN channel_id text,
     -- whose health counts
     ADD COLUMN receiver text NOT NULL DEFAULT 'email',
     -- the rep who is told; null for what was written before, and for machines
@@ -37,8 +39,8 @@ ALTER TABLE tasuki.outbox
         ('pending', 'in_digest', 'sent', 'superseded', 'refused', 'rerouted', 'dropped'));
 UPDATE tasuki.outbox SET receiver = 'webhook' WHERE channel = 'webhook';
 
--- Old ones first, and none of the others in the way: the 10,000 that wait for a dead receiver are never read.
-CREATE INDEX outbox_receiver_due ON tasuki.outbox (receiver, message_id) WHERE next_try_at IS NOT NULL;
+-- The oldest of one receiver; the 10,000 that wait for another, dead one are never read.
+CREATE INDEX outbox_receiver_due ON tasuki.outbox (receiver, next_try_at, message_id) WHERE next_try_at IS NOT NULL;
 CREATE INDEX outbox_digest ON tasuki.outbox (digest_id) WHERE digest_id IS NOT NULL;
 -- What a rep was sent of late on a channel, for digests.
 CREATE INDEX outbox_rep_sent ON tasuki.outbox (rep, receiver, sent_at) WHERE sent_at IS NOT NULL;
