@@ -19,6 +19,8 @@ NoticeKind = Literal["offer", "warning", "reminder", "breach", "withdrawn"]
 
 #: The channel that every rep has without anybody defining it: their own address.
 EMAIL: Final = "email"
+#: Kinds whose address is a URL that is called.
+URL_KINDS: Final = frozenset({"slack", "teams", "lineworks", "webhook"})
 #: What a variable in a rulebook looks like; group 1 is its name.
 VARIABLE: Final = re.compile(r"\$\{(TASUKI_CHANNEL_[A-Z0-9_]{1,80})\}")
 

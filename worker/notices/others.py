@@ -53,7 +53,8 @@ def plugin_of(url: str) -> Any:
     if plugin is None:
         raise Refused("Apprise does not understand the channel's address")
     schemes = {*_names(plugin.protocol), *_names(plugin.secure_protocol)}
-    names_host = any(_HOST.search(template) for template in plugin.templates)
+    templates: tuple[str, ...] = plugin.templates
+    names_host = any(_HOST.search(template) for template in templates)
     if (names_host or schemes & _LOCAL) and not settings().allow_private_receivers:
         raise Refused("this service of Apprise is told its host by the address; only fixed hosts are allowed")
     return plugin
