@@ -26,7 +26,7 @@ def as_teams(sheet: Sheet) -> dict[str, Any]:
     body.append({**_text(foot), "size": "Small", "isSubtle": True})
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
-        "lang": sheet.lang, "fallbackText": sheet.subject, "msteams": {"width": "Full"}, "body": body,
+        "lang": sheet.lang, "fallbackText": _plain(sheet.subject), "msteams": {"width": "Full"}, "body": body,
     }  # fmt: skip
     return {
         "type": "message",

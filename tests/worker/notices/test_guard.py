@@ -60,9 +60,7 @@ def test_an_address_of_our_own_network_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"]
-)
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     """The guard lets through what it is for."""
     assert is_public(address)
