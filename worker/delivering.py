@@ -210,7 +210,7 @@ def _result(
 ) -> dict[str, Any]:
     return {
         "id": parcel.message_id, "try": parcel.attempts, "status": status, "error": error,
-        "next": None if due is None else ms(due), "back": back,
+        "next": None if due is None else due.isoformat(), "back": back,
     }  # fmt: skip
 
 

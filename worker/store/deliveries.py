@@ -126,7 +126,8 @@ def lease(connection: Connection, messages: Sequence[int], receivers: Sequence[s
 def record(connection: Connection, results: Sequence[dict[str, Any]], now: datetime) -> list[int]:
     """Record how tries went, of each message that is still this worker's; return those.
 
-    A result has id, try, status (`pending`, `sent`, `refused`, `superseded`), error, next (ms), and back: the
+    A result has id, try, status (`pending`, `sent`, `refused`, `superseded`), error, next (ISO 8601, to the
+    microsecond: what goes back keeps its place), and back: the
     message was not tried after all.
     """
     mine = run(
@@ -134,9 +135,9 @@ def record(connection: Connection, results: Sequence[dict[str, Any]], now: datet
         "UPDATE tasuki.outbox o SET status = r.status, attempts = o.attempts - cast(r.back AS integer),"
         " last_error = CASE WHEN r.back THEN o.last_error ELSE r.error END,"
         " sent_at = CASE WHEN r.status = 'sent' THEN cast(:now AS timestamptz) ELSE o.sent_at END,"
-        " next_try_at = to_timestamp(r.next / 1000.0)"
+        " next_try_at = cast(r.next AS timestamptz)"
         " FROM json_to_recordset(cast(:rows AS json))"
-        "  AS r(id bigint, try integer, status text, error text, next bigint, back boolean)"
+        "  AS r(id bigint, try integer, status text, error text, next text, back boolean)"
         " WHERE o.message_id = r.id AND o.status = 'pending' AND o.attempts = r.try RETURNING o.message_id",
         rows=as_json(results), now=now,
     ).scalars().all()  # fmt: skip

@@ -64,7 +64,7 @@ def retry(connection: Connection, now: datetime, *, message_id: int | None, rece
     What was sent or overtaken is left alone. Returns how many.
     """
     if receiver is not None:
-        receivers.reset(connection, receiver, now)
+        receivers.reset(connection, receiver)
     again = (
         run(
             connection,

@@ -38,17 +38,17 @@ def worked(connection: Connection, receiver: str, now: datetime) -> bool:
     )  # fmt: skip
     was_open = before is not None and before.open_since is not None
     if was_open:
-        wake(connection, receiver, now)
+        wake(connection, receiver)
     return was_open
 
 
-def wake(connection: Connection, receiver: str, now: datetime) -> None:
+def wake(connection: Connection, receiver: str) -> None:
     """Let what waited for a receiver go out, in the order in which it was written."""
     run(
         connection,
-        "UPDATE tasuki.outbox SET next_try_at = created_at WHERE receiver = :r AND next_try_at > :now"
+        "UPDATE tasuki.outbox SET next_try_at = created_at WHERE receiver = :r AND next_try_at > created_at"
         " AND waits_for IS NULL AND last_error IS NOT NULL",
-        r=receiver, now=now,
+        r=receiver,
     )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def release(connection: Connection, receiver: str, until: datetime) -> None:
     )  # fmt: skip
 
 
-def reset(connection: Connection, receiver: str, now: datetime) -> bool:
+def reset(connection: Connection, receiver: str) -> bool:
     """Forget a receiver's failures, by hand; return whether there is such a receiver."""
     known = run(
         connection,
@@ -94,5 +94,5 @@ def reset(connection: Connection, receiver: str, now: datetime) -> bool:
         r=receiver,
     ).one_or_none()
     if known is not None:
-        wake(connection, receiver, now)
+        wake(connection, receiver)
     return known is not None

@@ -118,7 +118,7 @@ def test_line_is_told_a_key_by_which_it_knows_a_repeat(httpserver: HTTPServer) -
     again = _send(httpserver, "line", _json(409, {"message": "The retry key is already accepted"}))[0]
 
     assert first.headers["x-line-retry-key"] == again.headers["x-line-retry-key"]
-    assert uuid.UUID(first.headers["x-line-retry-key"])
+    assert uuid.UUID(first.headers["x-line-retry-key"]).version == 5
     assert first.get_json()["to"] == "U123"
 
 

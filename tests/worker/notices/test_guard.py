@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpcore2
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from schemas.errors import Away, Refused
-from worker.notices import guard
 from worker.notices.guard import ANSWER_BYTES, check_url, is_public, post, resolve
 from worker.settings import settings
 
@@ -103,10 +103,10 @@ def test_a_name_that_changes_its_answer_gains_nothing(monkeypatch: pytest.Monkey
     def connect(_self: object, host: str, port: int, *_: Any) -> Any:
         del port
         tried.append(host)
-        raise guard.httpcore2.ConnectError
+        raise httpcore2.ConnectError
 
     monkeypatch.setattr(socket, "getaddrinfo", changing)
-    monkeypatch.setattr(guard.httpcore2.SyncBackend, "connect_tcp", connect)
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
 
     with pytest.raises(Away):
         post("https://rebinding.example.com/hook", b"{}", {})

@@ -194,7 +194,7 @@ def test_a_mail_has_both_forms_and_a_clean_subject() -> None:
 @pytest.mark.parametrize("kind", ["offer", "warning", "reminder", "breach", "withdrawn"])
 def test_a_lead_of_whom_little_is_known_is_told_by_what_there_is(lang: str, kind: str) -> None:
     """No empty label, no None, no placeholder."""
-    nothing = dict.fromkeys((
+    nothing: dict[str, Any] = dict.fromkeys((
         "name", "email", "phone", "company", "title", "department", "employees", "industry", "country", "region",
         "campaign", "fit_grade", "engagement", "buying_stage", "stage_name", "persona_name", "ready_because",
         "ready_name", "activities", "interests", "hand_raise",

@@ -159,11 +159,11 @@ def test_a_dead_receiver_is_left_alone_and_holds_up_nobody(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """After five failures it gets single probes; mail to others goes on meanwhile."""
-    _publish(notify="[slack_sales]")
+    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
     slack.answer = Response("down", 503)
     _offer(system, 30)
     system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
-              " recipient = 'x@example.co.jp' WHERE message_id % 3 = 0")  # fmt: skip
+              " recipient = 'x@example.co.jp' WHERE mod(message_id, 3) = 0")  # fmt: skip
     at = now()
     for _ in range(12):
         deliver_due(at)
@@ -211,7 +211,9 @@ def test_after_two_hours_all_arrives_once_and_in_order(system: System, slack: Sl
     oldest_first = [
         row[0] for row in system.sql("SELECT assignment_id FROM tasuki.outbox ORDER BY message_id")
     ]
-    assert numbers == oldest_first
+    assert numbers[1:] == [
+        number for number in oldest_first if number != numbers[0]
+    ]  # the first was the probe
 
 
 def test_who_waits_for_a_dead_receiver_is_told_another_way(
@@ -233,10 +235,10 @@ def test_who_waits_for_a_dead_receiver_is_told_another_way(
 
 def test_a_slow_receiver_does_not_slow_the_others(system: System, slack: Slack, mails: MailBox) -> None:
     """While Slack takes its time, mail goes out; receivers do not wait for one another."""
-    _publish(notify="[slack_sales]")
+    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
     _offer(system, 12)
     system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
-              " recipient = 'x@example.co.jp' WHERE message_id % 2 = 0")  # fmt: skip
+              " recipient = 'x@example.co.jp' WHERE mod(message_id, 2) = 0")  # fmt: skip
     inside, go = threading.Event(), threading.Event()
 
     def slowly() -> Response:
