@@ -67,7 +67,8 @@ class Settings(BaseSettings):
         return SecretStr(f"postgresql+psycopg://{rest}")
 
 
-#: Where the addresses and tokens of channels stand that team.yaml names, as TASUKI_CHANNEL_SALES_SLACK.
+#: Where the addresses and tokens of channels stand that team.yaml names, as TASUKI_CHANNEL_SALES_SLACK or
+#: TASUKI_CHANNEL_CHATWORK_TOKEN.
 CHANNEL_PREFIX: Final = "TASUKI_CHANNEL_"
 
 

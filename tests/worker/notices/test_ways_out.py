@@ -47,6 +47,8 @@ def _publish(notices: str = "", *, notify: str = "[slack_sales, email]", reps: s
         rf"    notify: {notify}\n{reps}\g<1>500, per_day: 500}}",
         texts["team.yaml"],
     )
+    if notices:
+        team = re.sub(r"(?m)^notices:\n(  .*\n)+", "", team)
     texts["team.yaml"] = team.replace(
         "# Is it open at that instant", f"{CHANNELS}{notices}\n# Is it open at that instant"
     )
@@ -328,7 +330,7 @@ def test_what_a_digest_carries_moves_with_it_to_another_way(
 
 def test_quiet_hours_are_waited_out_and_shown_as_no_error(system: System, slack: Slack) -> None:
     """At night nothing rings; in the morning it comes, and until then everybody can see why it waits."""
-    _publish(reps='    quiet_hours: ["10:30-13:00"]\n')
+    _publish("notices: {urgent: {policies: []}}", reps='    quiet_hours: ["10:30-13:00"]\n')
     _offer(system)  # it is 11:00 in Tokyo
     assert deliver_due(now()).sent == 0
     status, waits_for, error, attempts = system.sql(
