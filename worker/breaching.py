@@ -11,7 +11,8 @@ from routing_rules.roster import Rep, Team
 from routing_rules.sla import ClockSpec, Counted, start_clock
 from schemas.rulebook.sla import MOVES, BreachAction, Promise, SlaPolicy
 from worker.clocks import pass_on, policy_of
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion
+from worker.notices.telling import tell as tell_of
 from worker.presence import team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads
@@ -37,12 +38,12 @@ def breach_clocks(
 ) -> list[dict[str, Any]]:
     """End clocks that are overdue and do what their policies say; return who is to be told."""
     rows_of.breach(connection, [row.clock_id for row in rows], now)
-    team = team_now(connection, loaded, now)
+    loaded = replace(loaded, team=team_now(connection, loaded, now))
     came = _Came()
     for row in rows:
         policy = policy_of(row.policy, loaded)
         promise = policy.promise(row.kind) or policy.contact
-        _breach(row, policy, promise, team, now, came)
+        _breach(row, policy, promise, loaded, now, came)
     if came.renewed:
         assignments.insert_clocks(connection, came.renewed, now)
     if came.moved:
@@ -54,13 +55,16 @@ def breach_clocks(
     return came.messages
 
 
-def _breach(row: Any, policy: SlaPolicy, promise: Promise, team: Team, now: datetime, came: _Came) -> None:
+def _breach(
+    row: Any, policy: SlaPolicy, promise: Promise, loaded: Loaded, now: datetime, came: _Came
+) -> None:
+    team = loaded.team
     rep = team.reps.get(row.rep)
     pool = team.pools.get(row.pool)
     counted = None if rep is None else Counted(rep, policy.time == "wall")
     for action in _actions(row, promise, rep):
         if action == "remind":
-            came.messages += tell(row, row.rep, "reminder", team, step=row.clock_id)
+            came.messages += tell(row, row.rep, "reminder", loaded, now, step=row.clock_id)
         elif action == "escalate":
             came.chain += _chain(row, policy, team, now)
         elif action == "out_of_rotation" and counted is not None:
@@ -76,7 +80,7 @@ def _breach(row: Any, policy: SlaPolicy, promise: Promise, team: Team, now: date
         again = start_clock(policy, row.kind, rep, now, contacted_at=row.contacted_at)
         came.renewed.append((row.assignment_id, row.lead_id, replace(again, round=row.round + 1)))
     if pool is not None and pool.manager != row.rep:
-        came.messages += tell(row, pool.manager, "breach", team, step=row.clock_id)
+        came.messages += tell(row, pool.manager, "breach", loaded, now, step=row.clock_id)
 
 
 def _actions(row: Any, promise: Promise, rep: Rep | None) -> list[BreachAction]:
@@ -113,16 +117,15 @@ def _chain(row: Any, policy: SlaPolicy, team: Team, now: datetime) -> list[dict[
     ]  # fmt: skip
 
 
-def tell(row: Any, rep_id: str, kind: str, team: Team, *, step: int | str) -> list[dict[str, Any]]:
+def tell(
+    row: Any, rep_id: str, kind: str, loaded: Loaded, now: datetime, *, step: int | str
+) -> list[dict[str, Any]]:
     """Return the messages that tell a rep (if the rulebook still has them) of a clock."""
-    rep = team.reps.get(rep_id)
+    rep = loaded.team.reps.get(rep_id)
     if rep is None:
         return []
-    about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
-    return notice(
-        kind, rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}", due_at=row.due_at,
-        policy=row.policy, step=step,
-    )  # fmt: skip
+    what = Occasion(kind, row.policy, row.kind, f"{row.kind} / {row.policy}", row.due_at, step=step)
+    return tell_of(what, rep, row, loaded, now, holder=row.rep)
 
 
 def _back_in_turn(connection: Connection, rows: Sequence[Any], loaded: Loaded) -> None:
@@ -175,10 +178,12 @@ def tell_escalations(
     """
     rows = run(
         connection,
-        "SELECT e.*, l.state, coalesce(a.rep, '') AS held_by, c.policy, c.due_at,"
+        f"SELECT e.*, {leads.JUDGED}, coalesce(a.rep, '') AS held_by, c.policy, c.due_at, o.rule,"  # noqa: S608
+        " o.strategy, o.pool, o.sla,"
         " l.lifecycle_stage NOT IN ('mql', 'sal') OR coalesce(CASE e.kind WHEN 'accept' THEN a.accepted_at"
         " WHEN 'contact' THEN a.contacted_at ELSE a.followed_up_at END IS NOT NULL, false) AS needless"
         " FROM tasuki.escalation e JOIN tasuki.lead l USING (lead_id) JOIN tasuki.clock c ON c.clock_id = e.clock_id"
+        " JOIN tasuki.assignment o ON o.assignment_id = e.assignment_id"
         " LEFT JOIN tasuki.assignment a ON a.lead_id = e.lead_id AND a.ended_at IS NULL"
         " WHERE e.tell_at <= :now ORDER BY e.tell_at, e.escalation_id LIMIT :n FOR UPDATE OF e SKIP LOCKED",
         now=now, n=limit,
@@ -198,9 +203,9 @@ def tell_escalations(
         rep = loaded.team.reps.get(row.rep)
         if row.needless or rep is None:
             continue
-        about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.held_by})
-        messages += notice(
-            "escalation", rep, row.assignment_id, about, because=f"{row.kind} / {row.policy}",
-            due_at=row.due_at, policy=row.policy, step=f"{row.kind}.{row.step}",
-        )  # fmt: skip
+        step = f"{row.kind}.{row.step}"
+        what = Occasion(
+            "escalation", row.policy, row.kind, f"{row.kind} / {row.policy}", row.due_at, step=step
+        )
+        messages += tell_of(what, rep, row, loaded, now, holder=row.held_by)
     return messages

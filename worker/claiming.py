@@ -13,8 +13,9 @@ from schemas.errors import Overtaken, Refused
 from schemas.handover import ClaimOpen, Offer, Terms, Waiting
 from schemas.rulebook.team import Member
 from worker.acting import Answer, act
-from worker.notices.compose import notice
-from worker.offering import about, insert_assignments
+from worker.notices.compose import Occasion
+from worker.notices.telling import tell
+from worker.offering import insert_assignments
 from worker.pool_state import PoolBook, read_state
 from worker.presence import team_now
 from worker.rulebooks import Loaded
@@ -24,7 +25,7 @@ from worker.store.rows import as_json, ms
 
 
 def open_claims(
-    connection: Connection, claims: Sequence[tuple[Any, ClaimOpen]], team: Team, now: datetime
+    connection: Connection, claims: Sequence[tuple[Any, ClaimOpen]], loaded: Loaded, team: Team, now: datetime
 ) -> None:
     """Note who may claim which lead until when, and tell them; one that is open already stays as it is."""
     run(
@@ -39,12 +40,13 @@ def open_claims(
     )
     messages: list[dict[str, Any]] = []
     for row, one in claims:
-        lead = about(row)
         for rep_id in one.reps:
-            told = notice(
-                "claim_open", team.reps[rep_id], row.lead_id, lead, because=f"{row.rule} / claim",
-                due_at=one.until, policy=row.sla, step=ms(one.until),
-            )  # fmt: skip
+            what = Occasion(
+                "claim_open", row.sla, "claim", f"{row.rule} / claim", one.until, step=ms(one.until)
+            )
+            told = tell(
+                what, team.reps[rep_id], row, loaded, now, assignment_id=row.lead_id, strategy="claim"
+            )
             messages += [message | {"assignment": None} for message in told]
     outbox.add(connection, messages, now)
 
@@ -79,10 +81,10 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
         connection, "SELECT due_at FROM tasuki.clock WHERE assignment_id = :a AND next_at IS NOT NULL",
         a=answer.assignment_id,
     ).scalar()  # fmt: skip
-    told = notice(
-        "claimed", team.reps[rep_id], answer.assignment_id, about(row), because=f"{row.rule} / claim",
-        due_at=due_at, policy=row.sla,
-    )  # fmt: skip
+    what = Occasion("claimed", row.sla, "contact", f"{row.rule} / claim", due_at)
+    told = tell(
+        what, team.reps[rep_id], row, loaded, now, assignment_id=answer.assignment_id, strategy="claim"
+    )
     outbox.add(connection, told, now)
     outbox.close_claims(connection, [lead_id], now, winner=rep_id)
     return Answer(answer.assignment_id, lead_id, rep_id, "claimed and accepted")

@@ -19,10 +19,11 @@ from schemas.rulebook.sla import SlaPolicy
 from worker import rulebooks
 from worker.acting import line_row
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion
+from worker.notices.telling import tell
 from worker.presence import team_now
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, outbox
+from worker.store import assignments, outbox
 from worker.store import clocks as rows_of
 from worker.store.db import run
 from worker.store.rows import as_json, ms
@@ -117,7 +118,7 @@ def follow(
         if change is None:
             continue
         if tell and change["due"] < ms(row.due_at):
-            messages += _tell_earlier(row, rep, change["at"], why)
+            messages += _tell_earlier(row, rep, change["at"], why, loaded, now)
         moved.append(change)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
     if no_more:
@@ -169,12 +170,11 @@ def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: 
     )  # fmt: skip
 
 
-def _tell_earlier(row: Any, rep: Rep, due_at: datetime, why: str) -> list[dict[str, Any]]:
-    about = about_lead(row.lead_id, leads.decode_state(row.state), {})
-    return notice(
-        "moved", rep, row.assignment_id, about, because=why, due_at=due_at, policy=row.policy,
-        step=f"{row.clock_id}.{ms(due_at)}",
-    )  # fmt: skip
+def _tell_earlier(
+    row: Any, rep: Rep, due_at: datetime, why: str, loaded: Loaded, now: datetime
+) -> list[dict[str, Any]]:
+    what = Occasion("moved", row.policy, row.kind, why, due_at, step=f"{row.clock_id}.{ms(due_at)}")
+    return tell(what, rep, row, loaded, now)
 
 
 def measure_ended(connection: Connection, loaded: Loaded, now: datetime) -> int:

@@ -73,7 +73,7 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     if offers:
         save_offers(connection, offers, loaded, team, now)
     if claims:
-        open_claims(connection, claims, team, now)
+        open_claims(connection, claims, loaded, team, now)
     if held:
         _save_held(connection, held, result)
     close_book(connection, pool, book, state)

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from worker.acting import line_row
 from worker.logs import get_logger
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion
+from worker.notices.telling import tell
 from worker.presence import team_now
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, outbox
@@ -54,11 +55,8 @@ def sweep_leavers(connection: Connection, loaded: Loaded, now: datetime) -> Left
     for row in rows:
         pool = team.pools.get(row.pool) or team.pools[loaded.book.otherwise.pool]
         if row.accepted_at is not None and pool.manager != row.rep:
-            about = about_lead(row.lead_id, leads.decode_state(row.state), {"rep": row.rep})
-            messages += notice(
-                "rep_left", team.reps[pool.manager], row.assignment_id, about, because=f"{row.rep}: rep_left",
-                due_at=None, policy=row.sla,
-            )  # fmt: skip
+            what = Occasion("rep_left", row.sla, "contact", f"{row.rep}: rep_left", None)
+            messages += tell(what, team.reps[pool.manager], row, loaded, now, holder=row.rep)
             result.told += 1
     outbox.add(connection, messages, now)
     if result.returned or result.told:
@@ -94,7 +92,7 @@ def _lock(connection: Connection, gone: list[str]) -> list[Any]:
     return list(
         run(
             connection,
-            "SELECT a.*, l.state FROM tasuki.assignment a JOIN tasuki.lead l USING (lead_id)"
+            f"SELECT a.*, {leads.JUDGED} FROM tasuki.assignment a JOIN tasuki.lead l USING (lead_id)"  # noqa: S608 - a constant
             " WHERE a.assignment_id = ANY(:ids) AND a.ended_at IS NULL ORDER BY a.assignment_id FOR UPDATE OF a",
             ids=list(ids),
         )

@@ -27,6 +27,9 @@ Purpose = Literal["accept", "decline", "contacted"]
 #: open: the button works. done: what it is for was done by another way. no_rep: its rep left the team.
 State = Literal["open", "done", "used", "overtaken", "expired", "no_rep"]
 
+#: Assignment, rep and purpose of a link.
+Wanted = tuple[int, str, str]
+
 PURPOSES: Final[tuple[str, ...]] = get_args(Purpose)
 #: Time for which a page that was opened can be sent; then it is opened again.
 FORM_LASTS: Final = timedelta(hours=12)
@@ -83,9 +86,7 @@ class Closed(Refused):
         self.state = state
 
 
-def mint(
-    connection: Connection, wanted: Sequence[tuple[int, str, str]], now: datetime
-) -> dict[tuple[int, str, str], str]:
+def mint(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> dict[Wanted, str]:
     """Make links and return the URL of each: the only place in which their secrets ever are.
 
     Called in the transaction that takes the message which will carry them. Each call makes new ones: a message

@@ -10,9 +10,10 @@ from routing_rules.roster import Team
 from routing_rules.sla import ClockSpec, start_clock
 from schemas.handover import Offer
 from schemas.rulebook.sla import SlaPolicy
-from worker.notices.compose import about_lead, notice
+from worker.notices.compose import Occasion
+from worker.notices.telling import tell
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, outbox, turns
+from worker.store import assignments, outbox, turns
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
@@ -38,21 +39,10 @@ def save_offers(
         assignment_id = assignment_of[row.lead_id]
         clock = start_clock(policy_of(row.sla, loaded), "accept", rep, now)
         clocks.append((assignment_id, row.lead_id, clock))
-        messages += notice(
-            "offer", rep, assignment_id, about(row), because=f"{row.rule} / {offer.strategy}",
-            due_at=clock.due_at, policy=clock.policy,
-        )  # fmt: skip
+        what = Occasion("offer", clock.policy, "accept", f"{row.rule} / {offer.strategy}", clock.due_at)
+        messages += tell(what, rep, row, loaded, now, assignment_id=assignment_id, strategy=offer.strategy)
     assignments.insert_clocks(connection, clocks, now)
     outbox.add(connection, messages, now)
-
-
-def about(row: Any) -> dict[str, Any]:
-    """Return what a rep needs to know of a lead that waits."""
-    return about_lead(
-        row.lead_id, leads.decode_state(row.state),
-        {"persona": row.persona, "fit_grade": row.fit_grade, "engagement": row.engagement,
-         "buying_stage": row.buying_stage, "ready_because": row.ready_rule},
-    )  # fmt: skip
 
 
 def insert_assignments(

@@ -1,8 +1,9 @@
 """The only reader of the environment: every knob, with its unit and default."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
     web_proxies: str | None = None
     #: Seconds that one delivery may take.
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    #: Lets notices go to private addresses and by plain http: for receivers on this machine, never in production.
+    allow_private_receivers: bool = False
+    #: Web proxy that notices to HTTP receivers go through, as `http://proxy:3128`; it then does the resolving.
+    notice_proxy_url: AnyHttpUrl | None = None
     #: `json` or `console`; unset: console on a terminal.
     log_format: Annotated[str | None, Field(pattern="^(json|console)$")] = None
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -77,6 +82,27 @@ class Settings(BaseSettings):
             msg = "must start with postgresql://"
             raise ValueError(msg)
         return SecretStr(f"postgresql+psycopg://{rest}")
+
+
+#: Where the addresses and tokens of channels stand that team.yaml names, as TASUKI_CHANNEL_SALES_SLACK or
+#: TASUKI_CHANNEL_CHATWORK_TOKEN.
+CHANNEL_PREFIX: Final = "TASUKI_CHANNEL_"
+
+
+def channel_secret(variable: str) -> str | None:
+    """Return what a channel's variable holds, or the file that `<variable>_FILE` names; None when neither is set.
+
+    Raises:
+        ValueError: the name does not begin as a channel's must.
+        OSError: the file cannot be read.
+
+    """
+    if not variable.startswith(CHANNEL_PREFIX):
+        raise ValueError(f"{variable} is no channel's variable")
+    if value := os.environ.get(variable, "").strip():
+        return value
+    file = os.environ.get(f"{variable}_FILE", "").strip()
+    return (Path(file).read_text(encoding="utf-8").strip() or None) if file else None
 
 
 @lru_cache(maxsize=1)

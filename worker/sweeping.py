@@ -48,7 +48,7 @@ def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept
         for row in warn:
             if row.clock_id not in overdue:
                 step = _warning_step(row, reached[row.clock_id])
-                messages += tell(row, row.rep, "warning", loaded.team, step=step)
+                messages += tell(row, row.rep, "warning", loaded, now, step=step)
         result.warned = len(warn)
     if breach:
         messages += breach_clocks(connection, breach, loaded, now)

@@ -14,7 +14,7 @@ from worker import queue, rulebooks
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended
-from worker.delivering import deliver_due
+from worker.delivering import Delivered, deliver_for
 from worker.drain import drain
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged, rejudge
@@ -220,14 +220,9 @@ def deliver() -> None:
     _taken("tasuki.deliver")
     try:
         with only_one("deliver", 60) as hold:
-            until = time.monotonic() + DELIVER_S
-            while hold.mine and time.monotonic() < until:
-                hold.extend()
-                done = deliver_due(now())
-                if done.sent or done.failed or done.refused:
-                    log.info("messages.delivered", sent=done.sent, failed=done.failed, reason=None)
-                else:
-                    return
+            done = deliver_for(DELIVER_S, hold.extend) if hold.mine else Delivered()
+            if done.sent or done.failed or done.refused:
+                log.info("messages.delivered", sent=done.sent, failed=done.failed, reason=None)
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:

@@ -1,6 +1,7 @@
 """Lint: what must stop a rulebook from being published, and what is worth a second look."""
 
 from routing_rules.lint.asked import condition_findings
+from routing_rules.lint.channels import channel_doubts, channel_findings
 from routing_rules.lint.doubts import doubts
 from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
@@ -22,9 +23,10 @@ def lint(book: Rulebook) -> list[Finding]:
         *promise_findings(book),
         *staff_findings(book),
         *sharing_findings(book),
+        *channel_findings(book),
     ]
 
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return [*doubts(book), *sharing_doubts(book), *promise_doubts(book)]
+    return [*doubts(book), *sharing_doubts(book), *promise_doubts(book), *channel_doubts(book)]

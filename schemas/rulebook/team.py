@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from schemas.base import Contract, Duration, Lang, Slug, Wording
 from schemas.event import Email
+from schemas.rulebook.channels import ChannelSpec, Digest, NoticesSpec, QuietHours
 from schemas.rulebook.example import CalendarExample
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -128,6 +129,10 @@ class RepSpec(Contract):
     capacity: Capacity
     absences: list[Absence] = []
     active: bool = True
+    #: Channels by id, the first goes first; the others take over when it fails. None: by e-mail.
+    notify: list[Slug] = []
+    quiet_hours: list[QuietHours] = []
+    digest: Digest | None = None
 
 
 class Member(Contract):
@@ -178,4 +183,6 @@ class TeamFile(Contract):
     calendars: list[CalendarSpec] = Field(min_length=1)
     reps: list[RepSpec] = Field(min_length=1)
     pools: list[PoolSpec] = Field(min_length=1)
+    channels: list[ChannelSpec] = []
+    notices: NoticesSpec = NoticesSpec()
     examples: list[CalendarExample] = []

@@ -7,15 +7,19 @@ import redis
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from schemas.errors import TasukiError
+from schemas.errors import Refused, TasukiError
+from schemas.rulebook.channels import URL_KINDS
+from schemas.rulebook.team import TeamFile
 from worker import queue, rulebooks
 from worker.cli.common import REFUSED, JsonFlag, command, console, print_json
 from worker.cli.doctor_presence import presence_findings
+from worker.notices.guard import check_url
+from worker.notices.routes import read_address
 from worker.now import now
 from worker.screen import safe
 from worker.settings import settings
 from worker.staffing import staffing
-from worker.store import migrate
+from worker.store import migrate, outbox_view
 from worker.store.db import run, transaction
 
 #: good, worth a look, or wrong; what was looked at; what was found and how to mend it.
@@ -163,7 +167,47 @@ def _notices() -> list[Finding]:
         found.append(
             ("bad", "webhook", "TASUKI_WEBHOOK_SECRET is not set: notices by webhook wait in the outbox")
         )
+    with transaction() as connection:
+        at = now()
+        if rulebooks.current_version(connection) is not None:
+            found += _channels(rulebooks.current(connection).book.source.team)
+        for breaker in outbox_view.open_breakers(connection):
+            words = f"away since {breaker.open_since:%Y-%m-%d %H:%M} UTC, {breaker.n} messages wait"
+            words += (
+                f": {breaker.last_error}; once mended: `tasuki outbox retry --receiver {breaker.receiver}`"
+            )
+            found.append(("look", f"receiver {breaker.receiver}", words))
+        oldest = outbox_view.oldest_undelivered(connection)
+    if oldest is not None and (minutes := int((at - oldest.created_at).total_seconds() / 60)) > 0:
+        words = (
+            f"the oldest undelivered message ({oldest.message_id}, {oldest.receiver}) waits for {minutes} min"
+        )
+        found.append(("look", "outbox", f"{words}; see `tasuki outbox list`"))
     return found or [("ok", "notices", "a way out is configured")]
+
+
+def _channels(team: TeamFile) -> list[Finding]:
+    """Look at the channels that somebody is told by: are their variables set, and may their URLs be called?"""
+    used = {name for rep in team.reps for name in rep.notify}
+    found: list[Finding] = []
+    for spec in team.channels:
+        if spec.id not in used:
+            continue
+        here = f"channel {spec.id}"
+        for text in (spec.address, spec.secret):
+            try:
+                value = read_address(text)
+                if text is not None and value is None:
+                    found.append(("bad", here, f"{text[2:-1]} is not set: its notices wait in the outbox"))
+                elif value is not None and text == spec.address and spec.kind in URL_KINDS:
+                    check_url(value)
+            except OSError as error:
+                found.append(
+                    ("bad", here, f"the file of {(text or '')[2:-1]} cannot be read: {error.strerror}")
+                )
+            except Refused as refusal:
+                found.append(("bad", here, str(refusal)))
+    return found
 
 
 @command

@@ -9,6 +9,7 @@ from worker.cli import (
     doctor,
     handoff,
     lead,
+    outbox,
     quarantine,
     queue,
     rules,
@@ -39,6 +40,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(absence.app, name="absence")
 app.add_typer(sla.app, name="sla")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(token.app, name="token")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

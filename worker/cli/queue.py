@@ -162,7 +162,9 @@ def left_to_do() -> dict[str, int]:
         ).scalar()
         clocks = run(connection, "SELECT count(*) FROM tasuki.clock WHERE next_at <= :now", now=at).scalar()
         telling = run(
-            connection, "SELECT count(*) FROM tasuki.outbox WHERE status = 'pending' AND attempts < 2"
+            connection,
+            "SELECT count(*) FROM tasuki.outbox o JOIN tasuki.receiver r USING (receiver)"
+            " WHERE o.status = 'pending' AND o.attempts < 2 AND o.waits_for IS NULL AND r.open_since IS NULL",
         ).scalar()
     return {
         "events": queue.backlog(),

@@ -71,7 +71,7 @@ class Demo:
     def _start_all(self, mails: MailBox, hooks: HookReceiver) -> Supervisor:
         env = {
             "TASUKI_STATE_DIR": str(self._dir), "TASUKI_SMTP_URL": mails.url, "TASUKI_WEBHOOK_URL": hooks.url,
-            "TASUKI_WEBHOOK_SECRET": hooks.secret, "TASUKI_SWEEP_EVERY_S": "0.2",
+            "TASUKI_WEBHOOK_SECRET": hooks.secret, "TASUKI_ALLOW_PRIVATE_RECEIVERS": "true", "TASUKI_SWEEP_EVERY_S": "0.2",
             "TASUKI_CLOCK": f"{self._start.isoformat()}|{wall_time() + 3.0}|{self._rate}",
         }  # fmt: skip
         self._exit.enter_context(Stack(self._dir, extra_env=env))
@@ -199,5 +199,6 @@ def _show_mail(mails: MailBox, console: Console) -> None:
     if offers:
         mail = offers[len(offers) // 2]
         console.print(f"   one of them, to {mail['To']}: {mail['Subject']}", markup=False)
-        for line in mail.get_content().splitlines():
+        text = mail.get_body(("plain",))
+        for line in text.get_content().splitlines() if text is not None else ():
             console.print(f"   │ {line}", markup=False)

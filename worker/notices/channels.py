@@ -1,29 +1,100 @@
-"""The two ways out: mail by SMTP, and a signed webhook (Standard Webhooks). Each says done, wait or no."""
+"""All ways out behind one call: each message is done, has to wait, or is refused."""
 
 import smtplib
-import ssl
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit
-
-import httpx2
-import msgspec
-from standardwebhooks.webhooks import Webhook
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from schemas.errors import Away, Refused
-from worker.notices.render import render
-from worker.now import wall_time
+from schemas.rulebook.channels import ChannelSpec
+from worker.links import Wanted
+from worker.notices.chats import send_chat
+from worker.notices.hooks import send_webhook
+from worker.notices.mail import mail_server, send_mail
+from worker.notices.others import send_apprise
+from worker.notices.routes import WEBHOOK, read_address
+from worker.notices.sheet import Sheet, make_sheet
 from worker.settings import settings
 
-#: How much of a receiver's answer is kept in the error.
-_ANSWER_CHARS: Final = 200
-_HTTP_OK: Final = range(200, 300)
-_SMTP_PERMANENT: Final = 500
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message, ready to go: what it says, to whom, and by which channel."""
+
+    message_id: int
+    attempts: int
+    kind: str
+    key: str
+    channel: str
+    recipient: str
+    receiver: str
+    #: the channel in team.yaml; None: the rulebook has it no more, or it is none of it
+    spec: ChannelSpec | None
+    bodies: list[Mapping[str, Any]]
+    links: Mapping[Wanted, str]
+    lead_id: int
+
+    def sheet(self, now: datetime) -> Sheet:
+        """Return its screen."""
+        policy = self.spec.personal_data if self.spec is not None else "full"
+        return make_sheet(self.bodies, self.key, policy, self.links, now)
+
+    def hidden(self) -> set[Any]:
+        """Return what an error about it must not repeat: what its leads said, and where it goes."""
+        said = {
+            value
+            for body in self.bodies
+            for name, value in body.get("lead", {}).items()
+            if isinstance(value, str)
+            and name in ("name", "email", "phone", "company", "title", "department", "campaign")
+        }
+        return said | {self.recipient if self.channel == "email" else None, *self._secrets()}
+
+    def _secrets(self) -> set[str | None]:
+        if self.spec is None:
+            return set()
+        try:
+            return {read_address(self.spec.address), read_address(self.spec.secret)}
+        except OSError:
+            return set()
 
 
-def send(channel: str, recipient: str, key: str, body: dict[str, Any], at: datetime) -> None:
+class Lane:
+    """Messages to one receiver, one after the other; mail shares one connection."""
+
+    def __init__(self) -> None:
+        """Connect when the first mail needs it."""
+        self._connection: Any = None
+        self.server: smtplib.SMTP | None = None
+
+    def mail(self) -> smtplib.SMTP:
+        """Return the open connection to the mail server."""
+        if self.server is None:
+            connection = mail_server()
+            self.server = connection.__enter__()
+            self._connection = connection
+        return self.server
+
+    def close(self) -> None:
+        """Take leave of the mail server; after a failure the next mail connects anew."""
+        connection, self._connection, self.server = self._connection, None, None
+        if connection is not None:
+            connection.__exit__(None, None, None)
+
+
+@contextmanager
+def lane() -> Iterator[Lane]:
+    """Open a lane and close it."""
+    opened = Lane()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def send(parcel: Parcel, on: Lane, now: datetime) -> None:
     """Deliver one message.
 
     Raises:
@@ -31,79 +102,37 @@ def send(channel: str, recipient: str, key: str, body: dict[str, Any], at: datet
         Refused: it will not.
 
     """
-    if channel == "email":
-        _send_mail(recipient, key, body, at)
-    else:
-        _send_webhook(recipient, key, body, at)
-
-
-def _send_mail(recipient: str, key: str, body: dict[str, Any], at: datetime) -> None:
-    url = settings().smtp_url
-    if url is None:
-        raise Away("no mail server: set TASUKI_SMTP_URL")
-    parts = urlsplit(url.get_secret_value())
-    subject, text = render(body)
-    message = EmailMessage()
-    message["Subject"] = subject
-    message["From"] = settings().mail_from
-    message["To"] = recipient
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<{key}@tasuki.invalid>"
-    message["X-Tasuki-Key"] = key
-    message.set_content(text)
-    timeout = settings().delivery_timeout_s
-    try:
-        server_class = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-        with server_class(parts.hostname or "localhost", parts.port or 25, timeout=timeout) as server:
-            if parts.scheme == "smtp" and server.has_extn("starttls"):
-                server.starttls(context=ssl.create_default_context())
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        code, answer = next(iter(error.recipients.values()))
-        _raise_for_smtp(code, answer)
-    except (smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused, smtplib.SMTPHeloError) as error:
-        # our own setting is wrong, and not the receiver: once it is mended the message goes out
-        raise Away(f"mail server does not let us send: {error.smtp_code}") from error
-    except smtplib.SMTPResponseException as error:
-        _raise_for_smtp(error.smtp_code, error.smtp_error)
-    except (OSError, smtplib.SMTPException) as error:
-        raise Away(f"mail server away: {type(error).__name__}") from error
-
-
-def _raise_for_smtp(code: int, answer: bytes | str) -> None:
-    said = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    text = f"mail server answered {code} {said[:_ANSWER_CHARS]}"
-    raise Refused(text) if code >= _SMTP_PERMANENT else Away(text)
-
-
-def _send_webhook(recipient: str, key: str, body: dict[str, Any], at: datetime) -> None:
-    secret = settings().webhook_secret
-    if secret is None:
-        raise Away("no webhook secret: set TASUKI_WEBHOOK_SECRET")
-    signed_at = datetime.fromtimestamp(int(wall_time()), UTC)  # receivers compare it with their own clock
-    payload = msgspec.json.encode(
-        {"type": f"lead.{body['kind']}", "timestamp": at.isoformat(), "data": body}
-    ).decode()
-    signature = Webhook(secret.get_secret_value()).sign(key, signed_at, payload)
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": key,
-        "webhook-timestamp": str(int(signed_at.timestamp())),
-        "webhook-signature": signature,
-    }
-    try:
-        answer = httpx2.post(
-            recipient, content=payload.encode(), headers=headers,
-            timeout=settings().delivery_timeout_s, follow_redirects=False,
-        )  # fmt: skip
-    except httpx2.HTTPError as error:
-        raise Away(f"receiver away: {type(error).__name__}") from error
-    if answer.status_code in _HTTP_OK:
+    if parcel.channel == "email":
+        send_mail(on.mail(), parcel.recipient, parcel.key, parcel.sheet(now), now)
         return
-    text = f"receiver answered {answer.status_code} {answer.text[:_ANSWER_CHARS]}"
-    if answer.status_code in (408, 425, 429) or answer.status_code >= 500:  # noqa: PLR2004
-        wait = answer.headers.get("retry-after", "")
-        raise Away(text, float(wait) if wait.isascii() and wait.isdigit() else None)
-    raise Refused(text)
+    if parcel.receiver == WEBHOOK or "://" in parcel.recipient:
+        secret = settings().webhook_secret
+        plain = None if secret is None else secret.get_secret_value()
+        send_webhook(parcel.recipient, plain, parcel.key, parcel.kind, parcel.bodies, "full", now)
+        return
+    if parcel.spec is None:
+        raise Refused(f"the rulebook has no channel {parcel.recipient} any more; mend `notify` in team.yaml")
+    address, secret_text = _address(parcel.spec)
+    if parcel.channel == "webhook":
+        if secret_text is None and (secret := settings().webhook_secret) is not None:
+            secret_text = secret.get_secret_value()
+        policy = parcel.spec.personal_data
+        send_webhook(address, secret_text, parcel.key, parcel.kind, parcel.bodies, policy, now)
+    elif parcel.channel == "apprise":
+        send_apprise(address, parcel.sheet(now))
+    else:
+        send_chat(parcel.channel, address, secret_text, parcel.key, parcel.sheet(now))
+
+
+def _address(spec: ChannelSpec) -> tuple[str, str | None]:
+    """Return address and secret; what is not set yet may be set soon, so the message waits."""
+    try:
+        address, secret = read_address(spec.address), read_address(spec.secret)
+    except OSError as error:
+        raise Away(f"a file of the channel {spec.id} cannot be read: {error.strerror}") from error
+    for text, name in ((address, spec.address), (secret, spec.secret)):
+        if text is None and name is not None:
+            raise Away(f"{name[2:-1]} is not set: the channel {spec.id} does not know where to")
+    if address is None:
+        raise Refused(f"the channel {spec.id} has no address; add it in team.yaml")
+    return address, secret

@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 
 from routing_rules.calendars import Span
 from worker.store.db import run
+from worker.store.leads import JUDGED
 from worker.store.rows import as_json
 
 #: A clock with what handling it needs.
 _ROWS: Final = (
-    "SELECT c.*, a.rep, a.pool, a.rule, a.strategy, a.sla, a.ready_at, a.had, a.hops, a.rulebook_version,"
-    " a.contacted_at, l.state FROM tasuki.clock c JOIN tasuki.assignment a USING (assignment_id)"
+    "SELECT c.*, a.rep, a.pool, a.rule, a.strategy, a.sla, a.ready_at, a.had, a.hops, a.rulebook_version,"  # noqa: S608
+    f" a.contacted_at, {JUDGED} FROM tasuki.clock c JOIN tasuki.assignment a USING (assignment_id)"
     " JOIN tasuki.lead l ON l.lead_id = c.lead_id WHERE c.clock_id = ANY(:ids) AND c.next_at IS NOT NULL"
 )
 #: When a clock is next looked at: the end of its pause, the next warning, its end. Rows of the first version

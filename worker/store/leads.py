@@ -36,6 +36,15 @@ class LeadRow:
     before: str = field(default="{}")
 
 
+#: What telling needs of the lead in the row, for queries that join `tasuki.lead l`. The rule by which it was found
+#: ready stands in its decisions: once a rep accepted, the lead's own rule says so instead.
+JUDGED = (
+    "l.state, l.persona, l.fit_grade, l.engagement, l.buying_stage,"
+    " (SELECT d.rule FROM tasuki.decision d WHERE d.lead_id = l.lead_id AND d.verdict = 'ready'"
+    "  ORDER BY d.decision_id DESC LIMIT 1) AS ready_rule"
+)
+
+
 def encode_state(state: LeadState) -> bytes:
     """Return a state as the JSON text that is stored."""
     return _encoder.encode(state)

@@ -18,19 +18,28 @@ def add(connection: Connection, messages: Sequence[dict[str, Any]], now: datetim
 
     Args:
         connection: the transaction of the decision itself.
-        messages: with key, kind, channel, recipient, lead, assignment and body.
+        messages: with key, kind, channel, recipient, receiver, rep, urgent, route, lead, assignment and body.
         now: when; they are due at once.
 
     """
     if not messages:
         return
+    new = {row["receiver"] for row in messages} - {"email", "webhook"}
+    if new:
+        run(
+            connection,
+            "INSERT INTO tasuki.receiver (receiver) SELECT unnest(cast(:names AS text[])) ON CONFLICT DO NOTHING",
+            names=sorted(new),
+        )
     run(
         connection,
-        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, assignment_id, body,"
-        " created_at, next_try_at)"
-        " SELECT key, kind, channel, recipient, lead, assignment, body, :now, :now"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(key text, kind text, channel text, recipient text,"
-        " lead bigint, assignment bigint, body jsonb) ON CONFLICT (idempotency_key) DO NOTHING",
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, urgent, route,"
+        " lead_id, assignment_id, body, fallback_of, created_at, next_try_at)"
+        " SELECT key, kind, channel, channel_id, recipient, receiver, rep, urgent, ARRAY(SELECT json_array_elements_text(route)),"
+        " lead, assignment, body, fallback_of, :now, :now"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(key text, kind text, channel text, channel_id text, recipient text,"
+        " receiver text, rep text, urgent boolean, route json, lead bigint, assignment bigint, body jsonb,"
+        " fallback_of bigint) ON CONFLICT (idempotency_key) DO NOTHING",
         rows=as_json(messages), now=now,
     )  # fmt: skip
 
@@ -40,18 +49,20 @@ def supersede(connection: Connection, assignment_ids: Sequence[int]) -> None:
     run(
         connection,
         "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL"
-        " WHERE assignment_id = ANY(:ids) AND status = 'pending' AND kind = ANY(:kinds)",
+        " WHERE assignment_id = ANY(:ids) AND status IN ('pending', 'in_digest') AND kind = ANY(:kinds)",
         ids=list(assignment_ids), kinds=list(_OVERTAKEN),
     )  # fmt: skip
 
 
 def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) -> None:
-    """Tell those who were offered a lead, and were told so, that it is no longer theirs."""
+    """Tell those who were offered a lead, and were told so, that it is no longer theirs, by the same way."""
     run(
         connection,
-        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, assignment_id, body,"
-        " created_at, next_try_at)"
-        " SELECT 'withdrawn:' || o.assignment_id || ':' || o.channel, 'withdrawn', o.channel, o.recipient,"
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
+        " assignment_id, body, created_at, next_try_at)"
+        " SELECT 'withdrawn:' || o.assignment_id || ':' || o.channel"
+        "  || CASE WHEN o.receiver = o.channel THEN '' ELSE ':' || o.receiver END,"
+        " 'withdrawn', o.channel, o.channel_id, o.recipient, o.receiver, o.rep, o.route,"
         " o.lead_id, o.assignment_id, o.body || jsonb_build_object('kind', 'withdrawn', 'because', r.because),"
         " :now, :now FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, because text)"
         " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind IN ('offer', 'claimed') AND o.status = 'sent'"
@@ -69,13 +80,15 @@ def close_claims(
     run(
         connection,
         "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL"
-        " WHERE lead_id = ANY(:ids) AND status = 'pending' AND kind = 'claim_open'",
+        " WHERE lead_id = ANY(:ids) AND status IN ('pending', 'in_digest') AND kind = 'claim_open'",
         ids=list(lead_ids),
     )
     run(
         connection,
-        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, recipient, lead_id, body, created_at, next_try_at)"
-        " SELECT 'claim_over:' || o.idempotency_key, 'claim_over', o.channel, o.recipient, o.lead_id,"
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
+        " body, created_at, next_try_at)"
+        " SELECT 'claim_over:' || o.idempotency_key, 'claim_over', o.channel, o.channel_id, o.recipient, o.receiver,"
+        " o.rep, o.route, o.lead_id,"
         " o.body || jsonb_build_object('kind', 'claim_over', 'because', cast(:winner AS text)), :now, :now"
         " FROM tasuki.outbox o WHERE o.lead_id = ANY(:ids) AND o.kind = 'claim_open' AND o.status = 'sent'"
         " AND o.body -> 'to' ->> 'rep' IS DISTINCT FROM :winner ON CONFLICT (idempotency_key) DO NOTHING",

@@ -148,9 +148,16 @@ SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a
 LEFT JOIN tasuki.turn t ON t.assignment_id = a.assignment_id AND t.kind = 'taken'
 WHERE a.considered <> '{}' AND t.turn_id IS NULL LIMIT 20;
 
--- name: 9: a message is neither delivered nor shown with its error
-SELECT 'message ' || message_id AS offender FROM tasuki.outbox
-WHERE status = 'pending' AND last_error IS NULL AND created_at < :grace LIMIT 20;
+-- name: 9: a message is neither delivered nor shown with what it waits for
+SELECT 'message ' || message_id AS offender FROM tasuki.outbox o
+WHERE status = 'pending' AND last_error IS NULL AND waits_for IS NULL AND created_at < :grace
+AND NOT EXISTS (SELECT FROM tasuki.receiver r WHERE r.receiver = o.receiver
+                AND (r.open_since IS NOT NULL OR r.not_before IS NOT NULL OR r.last_ok_at >= :grace)) LIMIT 20;
+
+-- name: 9: a message waits for a digest that nobody sends
+SELECT 'message ' || m.message_id AS offender FROM tasuki.outbox m
+LEFT JOIN tasuki.outbox d ON d.message_id = m.digest_id
+WHERE m.status = 'in_digest' AND d.status IS DISTINCT FROM 'pending' LIMIT 20;
 
 -- name: 9: an assignment was offered and nobody was told
 SELECT 'assignment ' || a.assignment_id AS offender FROM tasuki.assignment a

@@ -1,0 +1,479 @@
+"""What becomes of notices when receivers fail, nights fall and many come at once: on real servers and a real database."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
+from werkzeug import Request, Response
+
+from tests.fixtures.system import READY, System, event
+from worker import delivering, rulebook_files, rulebooks
+from worker.cli.main import app
+from worker.delivering import deliver_due, deliver_for
+from worker.handing import hand_over
+from worker.local.receivers import MailBox
+from worker.now import now
+from worker.settings import settings
+from worker.store.db import in_transaction
+from worker.store.receivers import OPEN_AFTER
+
+CHANNELS = """
+channels:
+  - {id: slack_sales, kind: slack, address: "${TASUKI_CHANNEL_SALES_SLACK}", personal_data: name_and_company}
+"""
+
+
+@pytest.fixture
+def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailBox]:
+    """A mail box that is there."""
+    with MailBox() as box:
+        monkeypatch.setenv("TASUKI_SMTP_URL", box.url)
+        settings.cache_clear()
+        yield box
+
+
+def _publish(notices: str = "", *, notify: str = "[slack_sales, email]", reps: str = "") -> None:
+    """Publish the example with a Slack channel that everybody is told by, and what else is said of each rep."""
+    texts = dict(rulebook_files.read_texts(rulebook_files.EXAMPLE))
+    team = re.sub(
+        r"(    capacity: \{open: )\d+, per_day: \d+\}",
+        rf"    notify: {notify}\n{reps}\g<1>500, per_day: 500}}",
+        texts["team.yaml"],
+    )
+    if notices:
+        team = re.sub(r"(?m)^notices:\n(  .*\n)+", "", team)
+    texts["team.yaml"] = team.replace(
+        "# Is it open at that instant", f"{CHANNELS}{notices}\n# Is it open at that instant"
+    )
+    rulebooks.publish(texts, by="tests", note="channels", now=now())
+
+
+def _offer(system: System, count: int = 1, first: int = 1) -> None:
+    """Have `count` ready leads offered."""
+    system.send(
+        [
+            event(n, email=f"p{n}@c{n}.example.co.jp", name=f"佐藤 {n}", **READY)
+            for n in range(first, first + count)
+        ]
+    )
+    system.drain_here()
+    for (pool,) in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
+        in_transaction(lambda c, pool=pool: hand_over(c, pool, rulebooks.current(c), now()))  # type: ignore[misc]
+
+
+class Slack:
+    """Slack's double: says `answer` until told otherwise, and keeps what it took."""
+
+    def __init__(self, httpserver: HTTPServer) -> None:
+        self.answer: Response | Callable[[], Response] = Response("ok")
+        self.took: list[Any] = []
+        self.calls = 0
+        self.url = httpserver.url_for("/slack")
+        httpserver.expect_request("/slack").respond_with_handler(self._handle)
+
+    def _handle(self, request: Request) -> Response:
+        self.calls += 1
+        answer = self.answer if isinstance(self.answer, Response) else self.answer()
+        if answer.status_code == 200 and answer.get_data() == b"ok":
+            self.took.append(request.get_json())
+        return answer
+
+
+@pytest.fixture
+def slack(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Slack:
+    """Slack, there and well."""
+    monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", httpserver.url_for("/slack"))
+    return Slack(httpserver)
+
+
+def _statuses(system: System) -> dict[tuple[str, str], int]:
+    return {
+        (row[0], row[1]): row[2]
+        for row in system.sql("SELECT channel, status, count(*) FROM tasuki.outbox GROUP BY 1, 2")
+    }
+
+
+def test_a_rep_is_told_in_slack_by_what_the_channel_may_show(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """The first channel of `notify`, its policy, and no second notice by mail."""
+    _publish()
+    _offer(system)
+    deliver_due(now())
+
+    assert _statuses(system) == {("slack", "sent"): 1}
+    assert "佐藤 1 様" in slack.took[0]["text"]
+    assert "p1@c1" not in str(slack.took[0])
+    assert mails.mails == []
+    assert system.one("SELECT recipient FROM tasuki.v_outbox") == "slack_sales"
+    assert system.broken() == []
+
+
+@pytest.mark.parametrize("answer", [Response("no_service", 404), Response("invalid_token", 200)])
+def test_what_slack_refuses_comes_by_mail_at_once(
+    system: System, slack: Slack, mails: MailBox, answer: Response
+) -> None:
+    """Also when the no is in a 200. The first message stays on record, and the second is linked to it."""
+    _publish()
+    slack.answer = answer
+    _offer(system)
+    deliver_due(now())
+    deliver_due(now())
+
+    assert _statuses(system) == {("slack", "rerouted"): 1, ("email", "sent"): 1}
+    assert len(mails.mails) == 1
+    first, second = system.sql(
+        "SELECT message_id, idempotency_key, fallback_of, last_error FROM tasuki.outbox ORDER BY 1"
+    )
+    assert (second[2], second[1]) == (first[0], f"{first[1]}:then:email")
+    assert "Slack answered" in first[3]
+
+
+def test_who_is_told_by_the_second_channel_is_told_there_when_the_lead_moves_on(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """The withdrawal goes by the way that the offer came."""
+    _publish()
+    slack.answer = Response("no_service", 404)
+    _offer(system)
+    deliver_due(now())
+    deliver_due(now())
+    number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    assert (
+        CliRunner().invoke(app, ["handoff", "decline", str(number), "--reason", "wrong_person"]).exit_code
+        == 0
+    )
+    deliver_due(now())
+
+    subjects = [str(mail["Subject"]) for mail in mails.mails]
+    assert len(subjects) == 2
+    assert "担当から外れました" in subjects[1]
+
+
+def test_a_dead_receiver_is_left_alone_and_holds_up_nobody(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """After five failures it gets single probes; mail to others goes on meanwhile."""
+    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    slack.answer = Response("down", 503)
+    _offer(system, 30)
+    system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
+              " recipient = 'x@example.co.jp' WHERE mod(message_id, 3) = 0")  # fmt: skip
+    at = now()
+    for _ in range(12):
+        deliver_due(at)
+        at += timedelta(seconds=6)
+    row = system.sql(
+        "SELECT failures, open_since IS NOT NULL FROM tasuki.receiver WHERE receiver = 'slack_sales'"
+    )[0]
+
+    assert len(mails.mails) == 10
+    assert row[1]
+    # five tries opened it, and in the minute since then there were one or two probes
+    assert OPEN_AFTER <= slack.calls == row[0] <= OPEN_AFTER + 2
+    assert _statuses(system) == {("slack", "pending"): 20, ("email", "sent"): 10}
+    assert system.broken() == []
+
+
+def test_after_two_hours_all_arrives_once_and_in_order(system: System, slack: Slack) -> None:
+    """Nothing is lost and nothing comes twice; probes went out one at a time, and the oldest comes first."""
+    _publish(
+        "notices: {digest: {when_more_than: 1000}, fallback: {after: 1d, after_tries: 100}}",
+        notify="[slack_sales]",
+    )
+    slack.answer = Response("down", 503)
+    _offer(system, 60)
+    at = now()
+    while at < now() + timedelta(hours=2):
+        before = slack.calls
+        deliver_due(at)
+        assert slack.calls - before <= 1
+        at += timedelta(seconds=30)
+    calls = slack.calls
+    slack.answer = Response("ok")
+    at += timedelta(minutes=5)
+    rounds = []
+    for _ in range(6):
+        rounds.append(deliver_due(at).sent)
+        at += timedelta(seconds=1)
+
+    assert calls < 40  # 2 hours, a probe every 5 minutes at most
+    assert rounds[0] == 1  # the probe
+    assert max(rounds) <= delivering.LANE_SIZE
+    assert _statuses(system) == {("slack", "sent"): 60}
+    numbers = [int(re.search(r"accept (\d+)", str(one))[1]) for one in slack.took]  # type: ignore[index]
+    assert len(set(numbers)) == 60
+    oldest_first = [
+        row[0] for row in system.sql("SELECT assignment_id FROM tasuki.outbox ORDER BY message_id")
+    ]
+    assert numbers[1:] == [
+        number for number in oldest_first if number != numbers[0]
+    ]  # the first was the probe
+
+
+def test_who_waits_for_a_dead_receiver_is_told_another_way(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """A quarter of an hour after it went away, everything that waits for it goes by mail, once."""
+    _publish("notices: {digest: {when_more_than: 1000}}")
+    slack.answer = Response("down", 503)
+    _offer(system, 20)
+    at = now()
+    for _ in range(80):
+        deliver_due(at)
+        at += timedelta(seconds=15)
+
+    statuses = _statuses(system)
+    assert statuses == {("slack", "rerouted"): 20, ("email", "sent"): 20}
+    assert len(mails.mails) == 20
+
+
+def test_a_slow_receiver_does_not_slow_the_others(system: System, slack: Slack, mails: MailBox) -> None:
+    """While Slack takes its time, mail goes out; receivers do not wait for one another."""
+    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    _offer(system, 12)
+    system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
+              " recipient = 'x@example.co.jp' WHERE mod(message_id, 2) = 0")  # fmt: skip
+    inside, go = threading.Event(), threading.Event()
+
+    def slowly() -> Response:
+        inside.set()
+        go.wait(30)
+        return Response("ok")
+
+    slack.answer = slowly
+    sender = threading.Thread(target=lambda: deliver_for(20, lambda: None))
+    sender.start()
+    try:
+        assert inside.wait(30)
+        until = time.monotonic() + 30
+        while len(mails.mails) < 6 and time.monotonic() < until:
+            time.sleep(0.02)
+        told_meanwhile, slack_done = len(mails.mails), len(slack.took)
+    finally:
+        go.set()
+        sender.join(60)
+
+    assert (told_meanwhile, slack_done) == (6, 0)
+    assert _statuses(system) == {("slack", "sent"): 6, ("email", "sent"): 6}
+
+
+def test_many_at_once_are_one_message(system: System, slack: Slack) -> None:
+    """More than the digest's number for one person: one message, and each of them counts as told in it."""
+    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
+    _offer(system, 40)
+    reps = dict(system.sql("SELECT rep, count(*) FROM tasuki.outbox GROUP BY 1"))
+    deliver_due(now())
+    deliver_due(now())
+
+    expected = sum(1 if count > 3 else count for count in reps.values())
+    assert max(reps.values()) > 3
+    assert len(slack.took) == expected
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
+    in_digest = system.one("SELECT count(*) FROM tasuki.outbox WHERE digest_id IS NOT NULL")
+    assert in_digest == sum(count for count in reps.values() if count > 3)
+    assert any("まとめてお送りします" in str(one) for one in slack.took)
+    assert system.broken() == []
+
+
+def test_a_digest_is_the_same_after_a_crash(
+    system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a row before it is sent: a sender that dies leaves the same message, under the same key, to the next."""
+    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
+    _offer(system, 40)
+    with monkeypatch.context() as dying:
+        dying.setattr(
+            delivering, "_carry", lambda *_: delivering.Delivered()
+        )  # the sender dies before it sends
+        deliver_due(now())
+    keys = system.sql("SELECT idempotency_key FROM tasuki.outbox WHERE kind = 'digest' ORDER BY 1")
+    assert keys
+    assert deliver_due(now()).sent == 0  # its lease runs
+    later = now() + timedelta(minutes=2)
+    deliver_due(later)
+    deliver_due(later)
+
+    assert system.sql("SELECT idempotency_key FROM tasuki.outbox WHERE kind = 'digest' ORDER BY 1") == keys
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
+
+
+def test_what_a_digest_carries_moves_with_it_to_another_way(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """A digest that Slack refuses comes by mail, with all that is in it."""
+    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
+    slack.answer = Response("no_service", 404)
+    _offer(system, 40)
+    for _ in range(3):
+        deliver_due(now())
+
+    assert (
+        system.one(
+            "SELECT count(*) FROM tasuki.outbox WHERE kind = 'offer' AND status NOT IN ('sent', 'rerouted')"
+        )
+        == 0
+    )
+    untold = system.one("SELECT count(*) FROM tasuki.assignment a WHERE NOT EXISTS (SELECT FROM tasuki.outbox o"
+                        " WHERE o.assignment_id = a.assignment_id AND o.kind = 'offer' AND o.status = 'sent')")  # fmt: skip
+    assert untold == 0
+    assert any("お知らせ" in str(mail["Subject"]) for mail in mails.mails)
+    assert system.broken() == []
+
+
+def test_quiet_hours_are_waited_out_and_shown_as_no_error(system: System, slack: Slack) -> None:
+    """At night nothing rings; in the morning it comes, and until then everybody can see why it waits."""
+    _publish("notices: {urgent: {policies: []}}", reps='    quiet_hours: ["10:30-13:00"]\n')
+    _offer(system)  # it is 11:00 in Tokyo
+    assert deliver_due(now()).sent == 0
+    status, waits_for, error, attempts = system.sql(
+        "SELECT status, waits_for, last_error, attempts FROM tasuki.outbox"
+    )[0]
+
+    assert (status, waits_for, error, attempts) == (
+        "pending",
+        "quiet hours until 2026-11-24 13:00 JST",
+        None,
+        0,
+    )
+    assert system.broken() == []
+    assert deliver_due(datetime.fromisoformat("2026-11-24T12:59:59+09:00")).sent == 0
+    assert deliver_due(datetime.fromisoformat("2026-11-24T13:00:00+09:00")).sent == 1
+    assert len(slack.took) == 1
+
+
+@pytest.mark.parametrize("urgent", ["{policies: [hot, standard, overseas]}", "{kinds: [offer]}"])
+def test_what_is_urgent_by_policy_breaks_through(system: System, slack: Slack, urgent: str) -> None:
+    """Quiet hours are for what can wait."""
+    _publish(f"notices: {{urgent: {urgent}}}", reps='    quiet_hours: ["10:30-13:00"]\n')
+    _offer(system)
+
+    assert deliver_due(now()).sent == 1
+    assert len(slack.took) == 1
+
+
+def test_a_variable_that_is_not_set_is_named_and_the_message_waits(
+    system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is set, the message goes out."""
+    _publish(notify="[slack_sales]")
+    monkeypatch.delenv("TASUKI_CHANNEL_SALES_SLACK")
+    _offer(system)
+    deliver_due(now())
+    assert "TASUKI_CHANNEL_SALES_SLACK is not set" in system.one("SELECT last_error FROM tasuki.outbox")
+    found = CliRunner().invoke(app, ["doctor"])
+    assert "TASUKI_CHANNEL_SALES_SLACK is not set" in found.stdout
+
+    monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", slack.url)
+    assert deliver_due(now() + timedelta(seconds=30)).sent == 1
+
+
+def test_a_receiver_of_our_own_network_is_never_called(
+    system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused with the reason, and nothing was sent."""
+    _publish(notify="[slack_sales]")
+    monkeypatch.setenv("TASUKI_ALLOW_PRIVATE_RECEIVERS", "false")
+    monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", "https://127.0.0.1/slack")
+    settings.cache_clear()
+    _offer(system)
+    deliver_due(now())
+
+    assert system.sql("SELECT status, last_error FROM tasuki.v_outbox") == [
+        ("refused", "the receiver's address is not a public one; notices go to the internet only")
+    ]
+    assert slack.calls == 0
+
+
+def test_errors_hold_no_secret_and_nothing_of_the_lead(system: System, slack: Slack) -> None:
+    """A receiver may repeat what it was sent; we do not keep that."""
+    _publish(notify="[slack_sales]")
+    slack.answer = Response("no: 佐藤 1 p1@c1.example.co.jp " + "x" * 5_000_000, 500)
+    _offer(system)
+    deliver_due(now())
+    error = system.one("SELECT last_error FROM tasuki.outbox")
+
+    assert error.startswith("Slack answered 500 no: …")
+    assert "佐藤" not in error
+    assert len(error) <= 500
+
+
+def test_the_outbox_is_seen_and_mended_by_command(system: System, slack: Slack) -> None:
+    """List, show, retry, drop: and doctor tells of the breaker."""
+    _publish(notify="[slack_sales]")
+    slack.answer = Response("down", 503)
+    _offer(system, 8)
+    at = now()
+    for _ in range(8):
+        deliver_due(at)
+        at += timedelta(seconds=6)
+    run = CliRunner().invoke
+    listed = run(app, ["outbox", "list", "--receiver", "slack_sales"]).stdout
+    number = str(system.one("SELECT min(message_id) FROM tasuki.outbox"))
+    shown = run(app, ["outbox", "show", number]).stdout
+    told = run(app, ["doctor"]).stdout
+    assert "receiver away since 2026-11-24" in listed
+    assert "佐藤" in shown
+    assert "503" in shown
+    assert "receiver slack_sales: away since" in told
+    assert "tasuki outbox retry --receiver slack_sales" in told
+
+    assert run(app, ["outbox", "drop", number, "--reason", "told by phone"]).exit_code == 0
+    assert run(app, ["outbox", "drop", number, "--reason", "again"]).exit_code == 1
+    slack.answer = Response("ok")
+    assert run(app, ["outbox", "retry", "--receiver", "slack_sales"]).stdout.strip() == "to be tried again: 7"
+    deliver_due(now())
+    assert _statuses(system) == {("slack", "sent"): 7, ("slack", "dropped"): 1}
+    assert run(app, ["outbox", "retry", number]).exit_code == 0
+    deliver_due(now())
+    assert len(slack.took) == 8
+    assert run(app, ["outbox", "show", "999999"]).exit_code == 1
+
+
+def test_two_senders_at_once_tell_each_thing_once(system: System, slack: Slack) -> None:
+    """One worker at a time sends to a receiver."""
+    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    _offer(system, 50)
+    senders = [threading.Thread(target=lambda: deliver_for(30, lambda: None)) for _ in range(4)]
+    for one in senders:
+        one.start()
+    for one in senders:
+        one.join(90)
+    deliver_for(10, lambda: None)
+
+    assert len(slack.took) == 50
+    assert _statuses(system) == {("slack", "sent"): 50}
+
+
+def test_ten_thousand_for_a_dead_receiver_keep_no_mail_waiting(
+    system: System, mails: MailBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail that was written last goes out in the first round, and the plan reads few rows of the dead one."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", f"http://127.0.0.1:{port}/slack")
+    _publish(notify="[slack_sales]")
+    _offer(system)
+    system.do("INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, lead_id,"
+              " assignment_id, body, created_at, next_try_at)"
+              " SELECT idempotency_key || n, kind, channel, channel_id, recipient, receiver, rep, lead_id, assignment_id,"
+              " body, created_at, created_at FROM tasuki.outbox, generate_series(1, 10000) AS n")  # fmt: skip
+    system.do("INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, lead_id,"
+              " assignment_id, body, created_at, next_try_at)"
+              " SELECT 'mail', kind, 'email', 'email', 'x@example.co.jp', 'email', lead_id, assignment_id, body,"
+              " created_at, created_at FROM tasuki.outbox LIMIT 1")  # fmt: skip
+    deliver_due(now())
+
+    assert len(mails.mails) == 1
+    system.do("ANALYZE tasuki.outbox")
+    plan = "\n".join(row[0] for row in system.sql(
+        "EXPLAIN (ANALYZE, BUFFERS OFF) SELECT message_id FROM tasuki.outbox WHERE receiver = 'email'"
+        " AND next_try_at <= now() ORDER BY next_try_at, message_id LIMIT 200"))  # fmt: skip
+    assert "outbox_receiver_due" in plan

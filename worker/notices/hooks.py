@@ -1,0 +1,46 @@
+"""The signed webhook (Standard Webhooks 1.0): the notice as data, for machines."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from standardwebhooks.webhooks import Webhook
+
+from schemas.errors import Away
+from schemas.rulebook.channels import PersonalData
+from worker.notices.answers import raise_unless_done
+from worker.notices.guard import post
+from worker.notices.sheet import shown
+from worker.now import wall_time
+
+
+def send_webhook(
+    url: str, secret: str | None, key: str, kind: str, bodies: list[Mapping[str, Any]], policy: PersonalData, at: datetime
+) -> None:  # fmt: skip
+    """Send a notice; a digest holds its notices as a list.
+
+    Raises:
+        Away: it may work later.
+        Refused: it will not.
+
+    """
+    if secret is None:
+        raise Away("no webhook secret: set TASUKI_WEBHOOK_SECRET, or `secret` of the channel")
+    told = [{**body, "lead": shown(body["lead"], policy)} for body in bodies]
+    data = told[0] if kind != "digest" else {"kind": kind, "notices": told}
+    payload = msgspec.json.encode(
+        {"type": f"lead.{kind}", "timestamp": at.isoformat(), "data": data}
+    ).decode()
+    signed_at = datetime.fromtimestamp(int(wall_time()), UTC)  # receivers compare it with their own clock
+    try:
+        signature = Webhook(secret).sign(key, signed_at, payload)
+    except ValueError as error:  # not base64; mending the secret lets the message out
+        raise Away("the webhook secret cannot be read: it is whsec_ and base64") from error
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": key,
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": signature,
+    }
+    raise_unless_done(post(url, payload.encode(), headers))
