@@ -12,7 +12,7 @@ from schemas.errors import Overtaken, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads
+from worker.store import assignments, crm, leads
 from worker.store.db import run
 from worker.store.rows import ms
 
@@ -59,6 +59,7 @@ def act(
         " VALUES (:a, :l, :rep, :act, :reason, :note, :now)",
         a=assignment_id, l=held.lead_id, rep=held.rep, act=what, reason=reason, note=note, now=now,
     )  # fmt: skip
+    crm.mark(connection, [held.lead_id] if what != "decline" else [], now)  # a decline ended the assignment
     return Answer(assignment_id, held.lead_id, held.rep, done, pools)
 
 

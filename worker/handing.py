@@ -13,7 +13,7 @@ from schemas.handover import Offer, Park, Wait, Waiting
 from worker.logs import get_logger
 from worker.notices.compose import about_lead, notice
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, outbox
+from worker.store import assignments, crm, leads, outbox
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
@@ -168,6 +168,7 @@ def _save_offers(
         " FROM json_to_recordset(cast(:rows AS json)) AS r(lead bigint, rep text) WHERE l.lead_id = r.lead",
         rows=as_json([{"lead": row["lead"], "rep": row["rep"]} for row in rows]), now=now,
     )  # fmt: skip
+    crm.mark(connection, lead_ids, now)
 
 
 def _save_held(connection: Connection, held: list[tuple[Any, Wait | Park]], result: Handed) -> None:

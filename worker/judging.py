@@ -24,7 +24,7 @@ from schemas.strict_json import loads
 from worker import merging
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, quarantine
+from worker.store import assignments, crm, leads, quarantine
 from worker.store.db import Clash
 from worker.store.leads import Key, LeadRow
 
@@ -219,6 +219,7 @@ def _judge_and_save(
     leads.save_leads(connection, saved)
     if decided:
         leads.insert_judgements(connection, decided)
+        crm.mark(connection, [one["id"] for one in decided if one["stage"] in WITH_SALES], now)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)

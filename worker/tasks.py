@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from schemas.errors import Away
 from worker import queue, rulebooks
 from worker.app import app
+from worker.crm.push import LEASE_S, push_due
 from worker.delivering import deliver_due
 from worker.drain import drain
 from worker.handing import hand_over as hand_over_pool
@@ -19,6 +20,7 @@ from worker.judging import Judged, rejudge
 from worker.locks import lock_key, only_one
 from worker.logs import get_logger
 from worker.now import now, wall_time
+from worker.settings import settings
 from worker.store.db import in_transaction
 from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
@@ -122,6 +124,8 @@ def sweep() -> None:
         pools = in_transaction(lambda c: due_pools(c, now()))
         poke_pools(pools)
         poke(deliver)
+        if settings().crm != "none":
+            poke(push_crm)
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
 
@@ -172,6 +176,25 @@ def deliver() -> None:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
         log.warning("task.out_of_time", task="deliver")
+
+
+@app.task(name="tasuki.push_crm")
+def push_crm() -> None:
+    """Write to the CRM the leads that wait for it, one writer a worker at a time."""
+    _taken("tasuki.push_crm")
+    try:
+        with only_one("push_crm", int(LEASE_S)) as hold:
+            until = time.monotonic() + DELIVER_S
+            while hold.mine and time.monotonic() < until:
+                hold.extend()
+                done = push_due(now())
+                if not done.tried:
+                    return
+                log.info("crm.written", sent=done.written, failed=done.pending, count=done.tried)
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="push_crm")
 
 
 @app.task(name="tasuki.intake", acks_late=False)

@@ -104,7 +104,8 @@ class Page:
 class Health:
     """What a look at the CRM found."""
 
-    who: str
+    #: Where it is, as the settings name it.
+    url: str
     #: Calls left today by the CRM's own count, when it tells.
     calls_left: int | None = None
 
@@ -114,6 +115,8 @@ class Crm(Protocol):
 
     #: Leads written in one call at most.
     batch: int
+    #: The field that holds the owner.
+    owner_field: str
 
     def write(self, wanted: Sequence[Wanted], /) -> list[Result]:
         """Create or update the record of each lead; one bad record stops no other."""
@@ -137,6 +140,9 @@ class Crm(Protocol):
 
     def owner_emails(self, owners: Sequence[str], /) -> dict[str, str]:
         """Return the e-mail addresses of CRM users by their ids."""
+
+    def calls_left(self) -> int | None:
+        """Return how many calls are left today by the CRM's newest word, or None when it does not tell."""
 
     def look(self) -> Health:
         """Prove that the CRM is reached and lets us in."""

@@ -63,14 +63,12 @@ _NEXT: Final[dict[str, tuple[str, str]]] = {
 
 def situation(row: Any) -> Situation:
     """Return where the lead is with sales, from a row of `worker.store.crm.facts`."""
-    stage: str = row.lifecycle_stage
+    stage: Situation | Literal["inquiry"] = row.lifecycle_stage
     if stage == "sal" and row.contacted_at is not None:
         return "contacted"
     if stage == "mql" and row.offered_at is not None:
         return "offered"
-    if stage == "inquiry":
-        return "nurture"
-    return stage  # type: ignore[return-value] - the others have the same names
+    return "nurture" if stage == "inquiry" else stage
 
 
 def make_card(row: Any, loaded: Loaded, lang: Lang) -> dict[str, Any]:
@@ -134,7 +132,9 @@ def _next_step(row: Any, where: str, lang: Lang) -> dict[str, Any]:
         return {}
     due = row.due_at if where in ("offered", "sal") else row.review_at if where == "nurture" else None
     said = {"next_step": words[0] if lang == "ja" else words[1]}
-    return said if due is None else {**said, "next_step_due": due.astimezone(UTC).isoformat(timespec="seconds")}
+    return (
+        said if due is None else {**said, "next_step_due": due.astimezone(UTC).isoformat(timespec="seconds")}
+    )
 
 
 def full_name(family: str | None, given: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 _NOT_GIVEN: Final = "[not provided]"
 
 
-def _profile(*rows: tuple[str, str, int]) -> dict[str, dict[str, Any]]:
+def _profile(*rows: tuple[str, str, int | None]) -> dict[str, dict[str, Any]]:
     """Return fields about the person: a human's correction in the CRM is never overwritten."""
     return {field: {"fact": fact, "write": "if_empty", "max": most} for field, fact, most in rows}
 
@@ -27,7 +27,7 @@ def _tasuki(pattern: str, upper: bool) -> dict[str, dict[str, Any]]:
 
 
 _SALESFORCE_PERSON: Final = {
-    **_profile(("FirstName", "given_name", 40), ("Email", "email", 80), ("Phone", "phone", 40), ("Title", "title", 128)),
+    **_profile(("FirstName", "given_name", 40), ("Email", "email", None), ("Phone", "phone", 40), ("Title", "title", 128)),
     "LastName": {"fact": "family_name", "write": "if_empty", "max": 80, "otherwise": _NOT_GIVEN},
     "OwnerId": {"fact": "owner", "write": "on_change"},
     **_tasuki("Tasuki_{}__c", upper=True),
@@ -60,10 +60,11 @@ OF: Final[dict[str, dict[str, Any]]] = {
     "hubspot": {
         "id_field": "tasuki_id",
         "lost_reason": "closed_lost_reason",
+        "currency": "deal_currency_code",
         "objects": {
             "contacts": {
                 **_profile(
-                    ("firstname", "given_name", 255), ("lastname", "family_name", 255), ("email", "email", 255),
+                    ("firstname", "given_name", 255), ("lastname", "family_name", 255), ("email", "email", None),
                     ("phone", "phone", 255), ("jobtitle", "title", 255), ("company", "company", 255),
                     ("website", "company_domain", 255),
                 ),

@@ -66,6 +66,8 @@ class CrmMapping(Contract):
     lifecycle_backwards: Literal["leave", "clear"] = "leave"
     #: The CRM's field with the reason of a lost opportunity.
     lost_reason: str | None = None
+    #: The CRM's field with the currency of an opportunity; null: its amounts carry none.
+    currency: str | None = None
 
 
 def load(crm: str) -> CrmMapping:
@@ -144,7 +146,9 @@ def _lint(file: str, crm: str, said: CrmMapping) -> list[Finding]:
                 findings.append(Finding(file, (*path, "fact"), f"{spec.fact} is no fact of a lead; {mend}"))
             if spec.write == "forward" and spec.fact != "lifecycle":
                 findings.append(
-                    Finding(file, (*path, "write"), "`forward` is for the fact `lifecycle` only; write always")
+                    Finding(
+                        file, (*path, "write"), "`forward` is for the fact `lifecycle` only; write always"
+                    )
                 )
     return findings
 

@@ -85,32 +85,32 @@ def take_turn(name: str) -> None:
     wait_s = in_transaction(lambda connection: _reserve(connection, name))
     if wait_s is None:
         left_s = in_transaction(_until_midnight_s)
-        raise Away(
-            f"the day's {settings().crm_daily_calls} calls are spent (TASUKI_CRM_DAILY_CALLS)", left_s
-        )
+        raise Away(f"the day's {settings().crm_daily_calls} calls are spent (TASUKI_CRM_DAILY_CALLS)", left_s)
     if wait_s > 0:
         time.sleep(wait_s)
 
 
-_TODAY: Final = "cast(clock_timestamp() AT TIME ZONE 'UTC' AS date)"
+_RESERVE: Final = """
+INSERT INTO tasuki.crm_connection AS k (connection, free_at, day, calls_today)
+SELECT :c, clock_timestamp() + cast(:gap AS interval), cast(clock_timestamp() AT TIME ZONE 'UTC' AS date), 1
+ON CONFLICT (connection) DO UPDATE SET
+    free_at = greatest(k.free_at, clock_timestamp()) + cast(:gap AS interval),
+    calls_today = CASE WHEN k.day = excluded.day THEN k.calls_today + 1 ELSE 1 END,
+    day = excluded.day
+WHERE k.day IS DISTINCT FROM excluded.day OR k.calls_today < :budget
+RETURNING extract(epoch FROM free_at - cast(:gap AS interval) - clock_timestamp()) AS wait_s
+"""
 
 
 def _reserve(connection: Connection, name: str) -> float | None:
     row = run(
-        connection,
-        "INSERT INTO tasuki.crm_connection AS k (connection, free_at, day, calls_today)"
-        f" VALUES (:c, clock_timestamp() + cast(:gap AS interval), {_TODAY}, 1)"
-        " ON CONFLICT (connection) DO UPDATE SET"
-        " free_at = greatest(k.free_at, clock_timestamp()) + cast(:gap AS interval),"
-        f" calls_today = CASE WHEN k.day = {_TODAY} THEN k.calls_today + 1 ELSE 1 END, day = {_TODAY}"
-        f" WHERE k.day IS DISTINCT FROM {_TODAY} OR k.calls_today < :budget"
-        " RETURNING extract(epoch FROM free_at - cast(:gap AS interval) - clock_timestamp()) AS wait_s",
-        c=name, gap=timedelta(seconds=1 / settings().crm_calls_per_s), budget=settings().crm_daily_calls,
+        connection, _RESERVE, c=name, gap=timedelta(seconds=1 / settings().crm_calls_per_s),
+        budget=settings().crm_daily_calls,
     ).one_or_none()  # fmt: skip
     return None if row is None else float(row.wait_s)
 
 
 def _until_midnight_s(connection: Connection) -> float:
-    sql = "SELECT extract(epoch FROM date_trunc('day', t) + interval '1 day' - t)" \
-          " FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS n"  # fmt: skip
+    sql = """SELECT extract(epoch FROM date_trunc('day', t) + interval '1 day' - t)
+             FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS t) AS n"""
     return float(run(connection, sql).scalar())

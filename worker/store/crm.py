@@ -181,7 +181,20 @@ def know_as(connection: Connection, kind: str, keys: Sequence[tuple[int, str]], 
     )  # fmt: skip
 
 
-def linked(connection: Connection, name: str, crm_ids: Sequence[str]) -> dict[str, tuple[int, dict[str, str]]]:
+def note_written(connection: Connection, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Add to what is kept of links, given with id and written."""
+    run(
+        connection,
+        "UPDATE tasuki.crm_link k SET written = k.written || r.written"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, written jsonb)"
+        " WHERE k.connection = :c AND k.lead_id = r.id",
+        c=name, rows=as_json(rows),
+    )  # fmt: skip
+
+
+def linked(
+    connection: Connection, name: str, crm_ids: Sequence[str]
+) -> dict[str, tuple[int, dict[str, str]]]:
     """Return which lead each of these records is, and what was written to it last."""
     rows = run(
         connection,
