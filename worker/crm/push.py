@@ -20,7 +20,7 @@ from worker.now import wall_seconds
 from worker.settings import settings
 from worker.store import crm as store
 from worker.store.crm import Taken
-from worker.store.db import in_transaction
+from worker.store.db import in_transaction, transaction
 from worker.store.rows import ms
 
 log = get_logger()
@@ -60,11 +60,16 @@ class _Round:
     settled: list[dict[str, Any]]
 
 
-def push_due(now: datetime) -> Pushed:
+def push_due(now: datetime, only: int | None = None) -> Pushed:
     """Write one batch of the leads that are due, unless the breaker is open.
 
     The lease is committed before anything is sent: a worker that dies in between lets the leads be written
     again by another, to the same records. Without a CRM there is nothing to do.
+
+    Args:
+        now: the present.
+        only: this lead and no other.
+
     """
     if settings().crm == "none":
         return Pushed()
@@ -78,7 +83,7 @@ def push_due(now: datetime) -> Pushed:
         return _note_away(name, Away(str(error), meter.OPEN_S[-1]), (), now)
     # After a failure one lead tries it first: a CRM that just came back is not rushed.
     limit = 1 if gate.failures else crm.batch
-    round_ = in_transaction(lambda connection: _take(connection, name, mapping, now, limit))
+    round_ = in_transaction(lambda connection: _take(connection, name, mapping, now, limit, only))
     try:
         results = crm.write(round_.write) if round_.write else []
         erased = crm.erase(round_.erase) if round_.erase else []
@@ -97,10 +102,28 @@ def push_due(now: datetime) -> Pushed:
     return Pushed(count["written"], count["pending"], count["refused"], count["not_needed"], count["erased"])
 
 
-def _take(connection: Connection, name: str, mapping: CrmMapping, now: datetime, limit: int) -> _Round:
+def preview(lead_id: int) -> dict[str, Any]:
+    """Return what would be written of a lead: object, record, fields and note, or the error.
+
+    Raises:
+        Away: the CRM is.
+        Refused: no CRM is configured.
+
+    """
+    name, crm, mapping = connect.name(), connect.connect(), load(connect.name())
+    with transaction() as connection:
+        row = store.facts(connection, [lead_id])[lead_id]
+        card = make_card(row, rulebooks.current(connection), mapping.language)
+        known = store.link_of(connection, name, lead_id)
+    return crm.preview(Wanted(lead_id, card, 0, *known))
+
+
+def _take(
+    connection: Connection, name: str, mapping: CrmMapping, now: datetime, limit: int, only: int | None
+) -> _Round:
     """Lease leads and read their truth in the same transaction: it is as new as their version, or newer."""
     until = now + timedelta(seconds=LEASE_S / max(wall_seconds(1.0), 1e-9))
-    taken = {one.lead_id: one for one in store.take(connection, name, now, until, limit)}
+    taken = {one.lead_id: one for one in store.take(connection, name, now, until, limit, only)}
     round_ = _Round(taken, [], [], [])
     if not taken:
         return round_

@@ -68,7 +68,43 @@ def _want(connection: Connection, ids: list[int], now: datetime, *, erase: bool)
     )  # fmt: skip
 
 
-def take(connection: Connection, name: str, now: datetime, until: datetime, limit: int) -> list[Taken]:
+def mark_all(connection: Connection, stages: Sequence[str], now: datetime) -> int:
+    """Note that every lead in one of these stages, or with a record, must be written; return how many."""
+    done = run(
+        connection,
+        "INSERT INTO tasuki.crm_push AS p (connection, lead_id, wanted_at, next_try_at)"
+        " SELECT :c, lead_id, :now, :now FROM tasuki.lead l WHERE merged_into IS NULL AND"
+        " (lifecycle_stage = ANY(:stages) OR EXISTS (SELECT 1 FROM tasuki.crm_link k"
+        "  WHERE k.connection = :c AND k.lead_id = l.lead_id)) ORDER BY lead_id"
+        " ON CONFLICT (connection, lead_id) DO UPDATE SET version = p.version + 1, wanted_at = excluded.wanted_at,"
+        " status = 'pending', next_try_at = excluded.next_try_at, attempts = 0",
+        c=settings().crm, stages=list(stages), now=now,
+    )  # fmt: skip
+    return int(done.rowcount)
+
+
+def retry(connection: Connection, name: str, lead_id: int | None, now: datetime) -> int:
+    """Have refused and waiting leads tried at once; return how many."""
+    done = run(
+        connection,
+        "UPDATE tasuki.crm_push SET status = 'pending', next_try_at = :now, attempts = 0 WHERE connection = :c"
+        " AND status IN ('refused', 'pending') AND (cast(:l AS bigint) IS NULL OR lead_id = :l)",
+        c=name, l=lead_id, now=now,
+    )  # fmt: skip
+    return int(done.rowcount)
+
+
+def one(connection: Connection, name: str, lead_id: int) -> dict[str, Any]:
+    """Return how one lead stands with the CRM."""
+    row = run(
+        connection, "SELECT * FROM tasuki.v_crm_push WHERE connection = :c AND lead_id = :l", c=name, l=lead_id
+    )  # fmt: skip
+    return dict(row.mappings().one())
+
+
+def take(
+    connection: Connection, name: str, now: datetime, until: datetime, limit: int, only: int | None = None
+) -> list[Taken]:
     """Lease leads that are due, skipping those that another worker takes or writes.
 
     Args:
@@ -77,17 +113,19 @@ def take(connection: Connection, name: str, now: datetime, until: datetime, limi
         now: the present.
         until: when the lease of a worker that died ends.
         limit: leads at most.
+        only: this lead and no other.
 
     """
     rows = run(
         connection,
         "UPDATE tasuki.crm_push p SET leased_until = :until, lease = p.lease + 1, attempts = p.attempts + 1"
         " FROM (SELECT connection, lead_id FROM tasuki.crm_push WHERE connection = :c AND next_try_at <= :now"
-        "       AND (leased_until IS NULL OR leased_until <= :now) ORDER BY next_try_at, lead_id LIMIT :n"
+        "       AND (leased_until IS NULL OR leased_until <= :now)"
+        "       AND (cast(:only AS bigint) IS NULL OR lead_id = :only) ORDER BY next_try_at, lead_id LIMIT :n"
         "       FOR UPDATE SKIP LOCKED) d LEFT JOIN tasuki.crm_link l USING (connection, lead_id)"
         " WHERE p.connection = d.connection AND p.lead_id = d.lead_id"
         " RETURNING p.lead_id, p.version, p.lease, p.attempts, p.erase, l.object, l.crm_id, l.written",
-        c=name, now=now, until=until, n=limit,
+        c=name, now=now, until=until, n=limit, only=only,
     )  # fmt: skip
     return sorted(
         (Taken(row.lead_id, row.version, row.lease, row.attempts, row.erase, row.object, row.crm_id,
@@ -202,6 +240,16 @@ def linked(
         c=name, ids=list(crm_ids),
     )  # fmt: skip
     return {row.crm_id: (row.lead_id, row.written) for row in rows}
+
+
+def link_of(connection: Connection, name: str, lead_id: int) -> tuple[str | None, str | None, dict[str, str]]:
+    """Return object, record and what was written of a lead; nothing where it has no record."""
+    row = run(
+        connection,
+        "SELECT object, crm_id, written FROM tasuki.crm_link WHERE connection = :c AND lead_id = :l",
+        c=name, l=lead_id,
+    ).one_or_none()  # fmt: skip
+    return (None, None, {}) if row is None else (row.object, row.crm_id, row.written)
 
 
 def follow_merge(connection: Connection, name: str, gone: int, kept: int, now: datetime) -> None:
