@@ -144,5 +144,8 @@ class Crm(Protocol):
     def calls_left(self) -> int | None:
         """Return how many calls are left today by the CRM's newest word, or None when it does not tell."""
 
+    def close(self) -> None:
+        """Let the connections go."""
+
     def look(self) -> Health:
         """Prove that the CRM is reached and lets us in."""

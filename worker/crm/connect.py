@@ -1,8 +1,7 @@
 """The CRM that the settings name, made once a process."""
 
 import os
-from functools import lru_cache
-from pathlib import Path
+from typing import Any, Final
 
 from schemas.errors import Refused
 from worker.crm.base import Crm
@@ -28,7 +27,7 @@ def source() -> str:
 
 
 def connect() -> Crm:
-    """Return the CRM; nothing is called yet.
+    """Return the CRM; nothing is called yet. Other settings, or another process, make another one.
 
     Raises:
         Refused: none is configured.
@@ -36,27 +35,35 @@ def connect() -> Crm:
 
     """
     options = settings()
-    where = (
-        str(options.crm_url),
-        options.crm_client_id,
-        options.crm_token,
-        options.crm_secret,
-        options.crm_client_secret,
-    )
-    return _connect(name(), options.crm_mapping, os.getpid(), hash(where))
+    key = (os.getpid(), name(), str(options.crm_url), options.crm_client_id, options.crm_client_secret,
+           options.crm_username, options.crm_private_key, options.crm_token, options.crm_secret, options.crm_mapping)  # fmt: skip
+    crm = _held.get(key)
+    if crm is None:
+        forget()
+        crm = _held[key] = _make(name())
+    return crm
 
 
-@lru_cache(maxsize=1)
-def _connect(crm: str, _mapping: Path | None, _pid: int, _where: int) -> Crm:
+#: The one connection of this process, by what it was made of.
+_held: Final[dict[tuple[Any, ...], Crm]] = {}
+
+
+def forget() -> None:
+    """Close what is open."""
+    while _held:
+        _held.popitem()[1].close()
+
+
+def _make(crm: str) -> Crm:
     # Imported here: a worker without a CRM carries none of the libraries in its memory.
     if crm == "salesforce":
         from worker.crm import salesforce, salesforce_api  # noqa: PLC0415
 
-        return salesforce.SalesforceCrm(salesforce_api.api(), load(crm))
+        return salesforce.SalesforceCrm(salesforce_api.Api(), load(crm))
     if crm == "hubspot":
         from worker.crm import hubspot, hubspot_api  # noqa: PLC0415
 
-        return hubspot.HubspotCrm(hubspot_api.api(), load(crm))
+        return hubspot.HubspotCrm(hubspot_api.Api(), load(crm))
     from worker.crm import webhook  # noqa: PLC0415
 
     return webhook.WebhookCrm(load(crm))

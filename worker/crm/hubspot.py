@@ -263,6 +263,10 @@ class HubspotCrm:
         """Return what the last answer said."""
         return self._api.calls_left()
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._api.close()
+
     def look(self) -> Health:
         """Ask which account the token opens."""
         portal = self._api.details().get("portalId")

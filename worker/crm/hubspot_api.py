@@ -5,9 +5,7 @@ code, has no time limits by default, and its generated models fail on answers th
 is needed are eight documented calls.
 """
 
-import os
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import httpx2
@@ -90,6 +88,10 @@ class Api:
         """Return what the last answer said of the day's calls."""
         return self._left
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._client.close()
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         token = settings().crm_token
         if token is None:
@@ -135,13 +137,3 @@ def _no(answer: httpx2.Response, said: dict[str, Any]) -> Exception:
     if status in (401, 403):
         return Away(f"HubSpot lets us not in: {status} {words}", _REFUSED_S)
     return Away(f"HubSpot answered {status} {words}", retry_after(answer.headers.get("retry-after")))
-
-
-@lru_cache(maxsize=1)
-def _api(_key: tuple[Any, ...]) -> Api:
-    return Api()
-
-
-def api() -> Api:
-    """Return this process's connections; other settings make other ones."""
-    return _api((os.getpid(), str(settings().crm_url), settings().crm_token))

@@ -1,6 +1,6 @@
 """What changed in HubSpot since the last look: deals, and owners of the contacts that are leads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,8 +38,9 @@ def read(api: Api, mapping: CrmMapping, cursor: dict[str, Any], since: datetime)
     question = _question("lastmodifieddate", ["hubspot_owner_id"], mapping.id_field)
     records, contacts_at = _search(api, "contacts", question, cursor.get("contacts") or start)
     people = api.contacts_of([str(row["id"]) for row in rows])
+    emails = _emails(api, sorted({one for ids in people.values() for one in ids}))
     return Page(
-        deals=tuple(_deal(row, people.get(str(row["id"]), []), mapping) for row in rows),
+        deals=tuple(_deal(row, people.get(str(row["id"]), []), emails, mapping) for row in rows),
         owned=tuple(_owned(row) for row in records if row["properties"].get("hubspot_owner_id")),
         cursor={**cursor, "deals": deals_at, "contacts": contacts_at},
         more=len(rows) == _PAGE or len(records) == _PAGE,
@@ -77,12 +78,24 @@ def _search(api: Api, kind: str, question: dict[str, Any], at: list[int]) -> tup
     return rows, [stamps[-1], skip + same if stamps[-1] == stamp else same]
 
 
-def _deal(row: _Row, people: Sequence[str], mapping: CrmMapping) -> Deal:
+def _emails(api: Api, contacts: Sequence[str]) -> dict[str, str]:
+    """Return the addresses of contacts: Tasuki may know somebody whom it did not write."""
+    found: dict[str, str] = {}
+    for start in range(0, len(contacts), _PAGE):
+        inputs = [{"id": one} for one in contacts[start : start + _PAGE]]
+        for row in api.batch("read", {"properties": ["email"], "inputs": inputs}).get("results", []):
+            if row["properties"].get("email"):
+                found[str(row["id"])] = str(row["properties"]["email"]).lower()
+    return found
+
+
+def _deal(row: _Row, people: Sequence[str], emails: Mapping[str, str], mapping: CrmMapping) -> Deal:
     said = row["properties"]
     won, closed = said.get("hs_is_closed_won") == "true", said.get("hs_is_closed") == "true"
     return Deal(
         opportunity=str(row["id"]), status="won" if won else "lost" if closed else "opened",
-        at=_at(said["hs_lastmodifieddate"]), people=tuple(people), amount=said.get("amount"),
+        at=_at(said["hs_lastmodifieddate"]), people=tuple(people),
+        emails=tuple(emails[one] for one in people if one in emails), amount=said.get("amount"),
         currency=said.get(mapping.currency or ""), owner=said.get("hubspot_owner_id"),
         reason=said.get(mapping.lost_reason or "") if closed and not won else None,
     )  # fmt: skip

@@ -264,6 +264,10 @@ class SalesforceCrm:
         )
         return {row["Id"]: str(row["Email"]).lower() for row in rows if row.get("Email")}
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._api.close()
+
     def look(self) -> Health:
         """Log in, and ask what is left of the org's calls."""
         daily = self._api.limits().get("DailyApiRequests") or {}

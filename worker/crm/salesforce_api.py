@@ -5,10 +5,8 @@ in each answer. It sets no time limit and no pace, so it is given a session that
 """
 
 import base64
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -97,6 +95,10 @@ class Api:
         usage = self._client.api_usage.get("api-usage") if self._client else None
         return None if usage is None else usage.total - usage.used
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
     def _try(self, call: Callable[[Salesforce], T]) -> T:
         """Call; a session that expired is renewed once."""
         try:
@@ -175,15 +177,3 @@ def told(error: SalesforceError) -> tuple[str, str]:
     if isinstance(first, dict):
         return str(first.get("errorCode", error.status)), str(first.get("message", ""))[:ANSWER_CHARS]
     return str(error.status), str(first)[:ANSWER_CHARS]
-
-
-@lru_cache(maxsize=1)
-def _api(_key: tuple[Any, ...]) -> Api:
-    return Api()
-
-
-def api() -> Api:
-    """Return this process's connection; other settings make another one."""
-    options = settings()
-    return _api((os.getpid(), str(options.crm_url), options.crm_client_id, options.crm_username,
-                 options.crm_client_secret, options.crm_private_key))  # fmt: skip

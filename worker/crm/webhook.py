@@ -135,6 +135,10 @@ class WebhookCrm:
         """Return nothing: a receiver tells no budget."""
         return None
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._client.close()
+
     def look(self) -> Health:
         """Send a signed `crm.ping`, which a receiver answers with 2xx and forgets."""
         self._post("crm-ping", "crm.ping", {})

@@ -544,10 +544,11 @@ def test_the_days_budget_is_kept(
     use(monkeypatch, crm_daily_calls="10")
     lead_id = offer(system)
     push_all()
+    said = []
     for _ in range(4):
         in_transaction(lambda c: store.mark(c, [lead_id], now()))
-        done = push_due(now())
-    assert "TASUKI_CRM_DAILY_CALLS" in str(done.away)
+        said.append(str(push_due(now()).away))
+    assert "TASUKI_CRM_DAILY_CALLS" in said[-1]
     assert len(salesforce.asked) == 10
 
 
