@@ -53,6 +53,11 @@ class Failed:
 Result = Written | Failed
 
 
+def already(lead_id: int, crm_id: str, other: Any) -> Failed:
+    """Say that a record is another lead's."""
+    return Failed(lead_id, f"record {crm_id} is lead {other} already; merge the two leads", again=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Linked:
     """A lead's record, to be deleted or anonymised."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from schemas.errors import Away
 from worker.crm import hubspot_changes
-from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written
+from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written, already
 from worker.crm.hubspot_api import Api, BadRequest
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
@@ -42,8 +42,12 @@ class HubspotCrm:
         results: list[Result] = []
         new: list[_Made] = []
         known: list[_Made] = []
+        holder: dict[str, int] = {}
         for one in wanted:
             place = found[one.lead_id]
+            if isinstance(place, dict):
+                other = holder.setdefault(str(place["id"]), one.lead_id)
+                place = place if other == one.lead_id else already(one.lead_id, str(place["id"]), other)
             if isinstance(place, Failed):
                 results.append(place)
                 continue
@@ -191,9 +195,8 @@ class HubspotCrm:
         for one in new:
             row = own.get(str(one.lead_id)) or by_email.get(str(one.card.get("email")))
             theirs = row["properties"].get(self._key) if row else None
-            if theirs and theirs != str(one.lead_id):
-                words = f"contact {row['id'] if row else ''} is lead {theirs} already; merge the two leads"
-                found[one.lead_id] = Failed(one.lead_id, words, again=False)
+            if row is not None and theirs and theirs != str(one.lead_id):
+                found[one.lead_id] = already(one.lead_id, str(row["id"]), theirs)
             else:
                 found[one.lead_id] = row
         return found

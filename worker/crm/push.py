@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from schemas.errors import Away, Refused, RulebookError
 from worker import rulebooks
 from worker.crm import connect, meter
-from worker.crm.base import Crm, Failed, Linked, Result, Wanted, Written
+from worker.crm.base import Crm, Failed, Linked, Result, Wanted, Written, already
 from worker.crm.card import make_card
 from worker.crm.mapping import CrmMapping, load
 from worker.logs import get_logger
@@ -89,8 +89,14 @@ def push_due(now: datetime, only: int | None = None) -> Pushed:
         erased = crm.erase(round_.erase) if round_.erase else []
     except Away as away:
         return _note_away(name, away, list(round_.taken.values()), now)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        # What another program answers may have any shape: nothing is known of any lead, and it must be seen.
+        log.exception("crm.not_understood", source=name)
+        odd = Away(f"{name} answered what we do not understand ({type(error).__name__})", meter.OPEN_S[-1])
+        return _note_away(name, odd, list(round_.taken.values()), now)
     except Refused as no:  # an address that is not allowed, say: mended in the settings, not at the lead
         return _note_away(name, Away(str(no), meter.OPEN_S[-1]), list(round_.taken.values()), now)
+    results = in_transaction(lambda connection: _one_each(connection, name, results))
     called = bool(round_.write or round_.erase)
     rows = [*round_.settled, *_rows(round_, results, erased, now)]
     if rows:
@@ -131,11 +137,10 @@ def _take(
     rows = store.facts(connection, list(taken))
     for lead_id, one in taken.items():
         row = rows.get(lead_id)
-        if one.erase or row is None:
-            if one.crm_id is not None:
-                round_.erase.append(Linked(lead_id, one.object or "", one.crm_id))
-            else:
-                round_.settled.append(_row(one, "erased" if one.erase else "not_needed"))
+        if one.erase and one.crm_id is not None:
+            round_.erase.append(Linked(lead_id, one.object or "", one.crm_id))
+        elif one.erase or row is None:
+            round_.settled.append(_row(one, "erased" if one.erase else "not_needed"))
         elif row.merged_into is not None:
             store.follow_merge(connection, name, lead_id, row.merged_into, now)
             round_.settled.append(_row(one, "not_needed", note=f"merged into lead {row.merged_into}"))
@@ -145,6 +150,21 @@ def _take(
             card = make_card(row, loaded, mapping.language)
             round_.write.append(Wanted(lead_id, card, one.version, one.object, one.crm_id, one.written))
     return round_
+
+
+def _one_each(connection: Connection, name: str, results: Sequence[Result]) -> list[Result]:
+    """Let each record be one lead only: whoever comes second is for a person to settle."""
+    ids = [one.crm_id for one in results if isinstance(one, Written)]
+    holder = (
+        {crm_id: lead for crm_id, (lead, _) in store.linked(connection, name, ids).items()} if ids else {}
+    )
+    kept: list[Result] = []
+    for one in results:
+        if isinstance(one, Written) and holder.setdefault(one.crm_id, one.lead_id) != one.lead_id:
+            kept.append(already(one.lead_id, one.crm_id, holder[one.crm_id]))
+        else:
+            kept.append(one)
+    return kept
 
 
 def _row(one: Taken, status: str, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from simple_salesforce.format import format_soql
 
 from schemas.errors import Away
 from worker.crm import salesforce_changes
-from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written
+from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written, already
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
 from worker.crm.salesforce_api import Api, told
@@ -54,8 +54,12 @@ class SalesforceCrm:
         owners = self._owners.of(one.card for one in wanted)
         results: list[Result] = []
         made: list[tuple[Wanted, dict[str, Any], Written]] = []
+        holder: dict[str, int] = {}
         for one in wanted:
             place = self._place(one, found)
+            if not isinstance(place, Failed) and place[1] is not None:
+                other = holder.setdefault(place[1]["Id"], one.lead_id)
+                place = place if other == one.lead_id else already(one.lead_id, place[1]["Id"], other)
             if isinstance(place, Failed):
                 results.append(place)
                 continue
@@ -216,9 +220,7 @@ class SalesforceCrm:
             row, how = contact, "converted"
         theirs = row.get(self._mapping.id_field)
         if theirs and theirs != str(one.lead_id) and how == "matched" and one.crm_id is None:
-            return Failed(
-                one.lead_id, f"{row['Id']} is lead {theirs} already; merge the two leads", again=False
-            )
+            return already(one.lead_id, row["Id"], theirs)
         return ("Lead" if "IsConverted" in row else "Contact"), row, how
 
     # --- the rest ---

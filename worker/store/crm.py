@@ -205,8 +205,9 @@ def know_as(connection: Connection, kind: str, keys: Sequence[tuple[int, str]], 
     rows = as_json([{"l": lead_id, "v": value} for lead_id, value in sorted(keys, key=lambda key: key[1])])
     run(
         connection,
-        "INSERT INTO tasuki.lead_key (kind, value, lead_id) SELECT :k, v, l"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(l bigint, v text) ON CONFLICT DO NOTHING",
+        "INSERT INTO tasuki.lead_key (kind, value, lead_id) SELECT :k, v, coalesce(x.merged_into, x.lead_id)"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(l bigint, v text)"
+        " JOIN tasuki.lead x ON x.lead_id = r.l ORDER BY v ON CONFLICT DO NOTHING",  # erased meanwhile: no key
         k=kind, rows=rows,
     )  # fmt: skip
     run(
@@ -214,6 +215,7 @@ def know_as(connection: Connection, kind: str, keys: Sequence[tuple[int, str]], 
         "INSERT INTO tasuki.merge_candidate (lead_a, lead_b, because, seen_at)"
         " SELECT least(k.lead_id, r.l), greatest(k.lead_id, r.l), :k, :now"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(l bigint, v text)"
+        " JOIN tasuki.lead x ON x.lead_id = r.l AND x.merged_into IS NULL"
         " JOIN tasuki.lead_key k ON k.kind = :k AND k.value = r.v AND k.lead_id <> r.l ON CONFLICT DO NOTHING",
         k=kind, rows=rows, now=now,
     )  # fmt: skip

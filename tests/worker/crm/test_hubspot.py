@@ -68,6 +68,26 @@ def test_a_contact_of_another_lead_is_for_a_human(system: System, hubspot: Hubsp
     assert "999999" in waiting(system)[0].last_error
 
 
+def test_two_leads_that_are_one_contact_are_for_a_human(system: System, hubspot: Hubspot) -> None:
+    """One by the contact's first address, one by its second: the first is written, the other shown."""
+    hubspot.contact(email="p1@sakura.example.co.jp", hs_additional_emails="p2@sakura.example.co.jp")
+    one, two = offer(system, 1), offer(system, 2)
+    done = push_all()
+
+    assert (done.written, done.refused) == (1, 1)
+    assert only(hubspot)["tasuki_id"] == str(one)
+    assert f"is lead {one} already" in waiting(system)[1].last_error
+    assert waiting(system)[1].lead_id == two
+
+
+def test_an_answer_of_another_shape_is_seen_and_waited_for(system: System, hubspot: Hubspot) -> None:
+    """HubSpot changes its answers, or a gateway makes its own: no lead is lost, none is refused."""
+    offer(system)
+    hubspot.faults.append(Answer(200, {"results": [{"id": 1}]}))
+    assert "what we do not understand" in str(push_due(now()).away)
+    assert push_due(later(301)).written == 1
+
+
 @pytest.mark.parametrize("backwards, after", [("leave", "salesqualifiedlead"), ("clear", "lead")])
 def test_a_recycled_lead_goes_back_only_where_the_mapping_says_so(
     system: System,

@@ -1,5 +1,6 @@
 """Leads reach Salesforce once, whatever happens on the way, and what cannot be written is seen with its reason."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.fixtures.crm import act, judge_ready, later, offer, place, push_all, 
 from tests.fixtures.crm_double import Answer, Request
 from tests.fixtures.salesforce_double import Salesforce
 from tests.fixtures.system import System, event
+from worker import queue
 from worker.crm import meter
 from worker.crm.push import push_due
 from worker.now import now
@@ -502,6 +504,48 @@ def test_an_erased_lead_leaves_the_crm_by_policy(
     assert system.sql("SELECT * FROM tasuki.crm_link") == []
     in_transaction(lambda c: store.erase(c, [lead_id], now()))
     assert push_all().erased == 1
+
+
+def test_a_lead_erased_while_it_is_written_leaves_nothing(system: System, salesforce: Salesforce) -> None:
+    """The write arrives after the erasure: the record is deleted in the next round, and no key is left."""
+    lead_id = offer(system)
+
+    def meanwhile(request: Request) -> None:
+        if request.method == "PATCH":
+            system.do(f"DELETE FROM tasuki.lead WHERE lead_id = {lead_id}")
+            system.do(f"DELETE FROM tasuki.lead_key WHERE lead_id = {lead_id}")
+            in_transaction(lambda c: store.erase(c, [lead_id], now()))
+
+    salesforce.before_answer = meanwhile
+    push_due(now())
+    assert len(salesforce.all("Lead")) == 1
+    salesforce.before_answer = lambda _: None
+    push_all()
+
+    assert salesforce.all("Lead") == []
+    assert system.sql("SELECT * FROM tasuki.lead_key") == []
+    assert system.sql("SELECT * FROM tasuki.crm_link") == []
+    assert waiting(system)[0].status == "erased"
+
+
+def test_the_echo_of_our_own_write_tells_nothing_new(system: System, salesforce: Salesforce) -> None:
+    """Change Data Capture sends back what Tasuki wrote: a placeholder becomes no company, and nothing is pushed."""
+    lead_id = offer(system, company=None)
+    push_all()
+    (record,) = salesforce.all("Lead")
+    header = {"entityName": "Lead", "changeType": "UPDATE", "transactionKey": "t1", "sequenceNumber": 1,
+              "commitTimestamp": 1_795_485_600_000, "recordIds": [record["Id"]]}  # fmt: skip
+    echo = {
+        name: value for name, value in record.items() if name in ("LastName", "Company", "Email", "Phone")
+    }
+    assert echo["Company"] == "[not provided]"
+    queue.append([{"payload": json.dumps({"ChangeEventHeader": header, **echo}).encode(), "platform": "salesforce",
+                   "source": "salesforce"}])  # fmt: skip
+    system.drain_here()
+
+    assert system.one("SELECT company FROM tasuki.lead WHERE lead_id = :l", l=lead_id) is None
+    assert system.one("SELECT count(*) FROM tasuki.lead") == 1
+    assert waiting(system)[0].status == "written"
 
 
 def test_merged_leads_keep_one_record(system: System, salesforce: Salesforce) -> None:

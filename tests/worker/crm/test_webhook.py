@@ -122,6 +122,20 @@ def test_those_told_before_it_went_away_stay_told(system: System, receiver: Rece
     assert len(receiver.leads) == 3
 
 
+def test_one_record_is_one_lead(system: System, receiver: Receiver) -> None:
+    """The receiver answers the same id for two leads: the second is shown, and the first keeps it."""
+    one, two = offer(system, 1), offer(system, 2)
+    receiver.faults = [Answer(200, {"id": 5}), Answer(200, {"id": 5})]
+    done = push_all()
+    assert (done.written, done.refused) == (1, 1)
+    assert f"is lead {one} already" in waiting(system)[1].last_error
+
+    act(system, two, "accept")
+    receiver.faults = [Answer(200, {"id": 5})]
+    assert push_all().refused == 1
+    assert system.sql("SELECT lead_id, crm_id FROM tasuki.crm_link") == [(one, "5")]
+
+
 def test_an_erased_lead_is_told_as_such(system: System, receiver: Receiver) -> None:
     """The receiver learns whose record to deal with, and by which policy."""
     lead_id = offer(system)
