@@ -47,6 +47,7 @@ FACTS: Final = {
     "owner": "the rep as a user of the CRM",
     "next_step": "what is to be done next",
     "next_step_due": "until when",
+    "situation": "where the lead is with sales: mql, offered, sal, contacted, sql, won, lost, nurture, disqualified",
     "status": "the CRM's word for where the lead is, by the mapping's `status`",
     "lifecycle": "the CRM's lifecycle stage, by the mapping's `lifecycle`",
 }

@@ -1,6 +1,8 @@
 """What is written to which field: the policies, the file with its errors, and names in their order."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,3 +171,21 @@ def test_names_go_to_their_fields_and_are_said_in_their_order(
     """Family name first in Japanese, given name first in Latin letters, and never a guess."""
     assert split_name(_state(**said)) == (family, given)
     assert full_name(family, given) == full
+
+
+def test_every_field_fact_and_key_is_documented() -> None:
+    """docs/crm.md names each fact, each key of the mapping, and each field that has to be made."""
+    page = (Path(__file__).parents[3] / "docs" / "crm.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert rows >= FACTS.keys()
+    assert rows >= CrmMapping.model_fields.keys()
+    made = {field for crm in defaults.OF.values() for fields in crm["objects"].values() for field in fields
+            if field.lower().startswith("tasuki_")}  # fmt: skip
+    assert [field for field in made if f"`{field}`" not in page] == []
+
+
+def test_the_example_in_the_page_is_a_mapping() -> None:
+    """What docs/crm.md shows as a file is accepted."""
+    page = (Path(__file__).parents[3] / "docs" / "crm.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert parse("salesforce", "crm.yaml", text).status["nurture"] == "Nurturing"

@@ -156,7 +156,7 @@ def test_a_worker_writes_by_itself(system: System, hubspot: Hubspot) -> None:
     )
 
 
-def test_a_soft_stop_leaves_nothing_behind(
+def test_a_refusal_is_overtaken_by_the_next_change(
     system: System, hubspot: Hubspot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lead that is refused while its next change is on its way is tried again for that change."""

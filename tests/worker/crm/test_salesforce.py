@@ -271,6 +271,7 @@ def test_one_bad_record_stops_no_other(system: System, salesforce: Salesforce) -
     assert (done.written, done.refused) == (199, 1)
     assert len(salesforce.all("Lead")) == 199
     assert salesforce.count("PATCH", "composite") == 1
+    assert len(salesforce.asked) < 12  # calls, log-in and users included
     (bad,) = [row for row in waiting(system) if row.status == "refused"]
     assert "FIELD_CUSTOM_VALIDATION_EXCEPTION Phone must be Japanese" in bad.last_error
 
