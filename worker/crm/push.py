@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
@@ -133,6 +133,10 @@ def _take(
     round_ = _Round(taken, [], [], [])
     if not taken:
         return round_
+    without = [lead_id for lead_id, one in taken.items() if one.crm_id is None]
+    adopted = store.adopt(connection, name, without) if without else {}
+    for lead_id, (kind, crm_id, written) in adopted.items():
+        taken[lead_id] = replace(taken[lead_id], object=kind, crm_id=crm_id, written=written)
     loaded = rulebooks.current(connection)
     rows = store.facts(connection, list(taken))
     for lead_id, one in taken.items():

@@ -254,6 +254,24 @@ def link_of(connection: Connection, name: str, lead_id: int) -> tuple[str | None
     return (None, None, {}) if row is None else (row.object, row.crm_id, row.written)
 
 
+def adopt(
+    connection: Connection, name: str, lead_ids: Sequence[int]
+) -> dict[int, tuple[str, str, dict[str, str]]]:
+    """Give leads that have no record that of a lead that was merged into them; return object, record, written."""
+    rows = run(
+        connection,
+        "UPDATE tasuki.crm_link k SET lead_id = m.kept FROM"
+        " (SELECT DISTINCT ON (g.merged_into) g.merged_into AS kept, k.lead_id AS gone"
+        "  FROM tasuki.crm_link k JOIN tasuki.lead g USING (lead_id) WHERE k.connection = :c"
+        "  AND g.merged_into = ANY(:ids) ORDER BY g.merged_into, k.linked_at) m"
+        " WHERE k.connection = :c AND k.lead_id = m.gone AND NOT EXISTS"
+        " (SELECT 1 FROM tasuki.crm_link o WHERE o.connection = :c AND o.lead_id = m.kept)"
+        " RETURNING k.lead_id, k.object, k.crm_id, k.written",
+        c=name, ids=list(lead_ids),
+    )  # fmt: skip
+    return {row.lead_id: (row.object, row.crm_id, row.written) for row in rows}
+
+
 def follow_merge(connection: Connection, name: str, gone: int, kept: int, now: datetime) -> None:
     """Let the lead that took another one in have its record, unless it has one, and be written."""
     run(
