@@ -4,7 +4,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.system", "tests.fixtures.web"]
+pytest_plugins = [
+    "tests.fixtures.servers",
+    "tests.fixtures.system",
+    "tests.fixtures.web",
+    "tests.fixtures.crm",
+]
 
 # No deadline: the machines are shared. In CI the same examples each time, so that a red run can be run again.
 _COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -15,7 +15,7 @@ from schemas.rulebook.sla import SlaPolicy
 from worker.presence import team_now
 from worker.quota import lock_declines, require_quota
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, turns
+from worker.store import assignments, crm, leads, turns
 from worker.store.db import run
 from worker.store.rows import ms
 
@@ -80,6 +80,9 @@ def act(
         " VALUES (:a, :l, :rep, :act, :reason, :note, :now)",
         a=assignment_id, l=held.lead_id, rep=held.rep, act=what, reason=reason, note=note, now=now,
     )  # fmt: skip
+    crm.mark(
+        connection, [] if gives_back else [held.lead_id], now
+    )  # giving back ended the assignment, which marks
     return Answer(assignment_id, held.lead_id, held.rep, done, pools, act=what)
 
 

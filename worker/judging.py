@@ -24,7 +24,7 @@ from schemas.strict_json import loads
 from worker import merging
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
-from worker.store import assignments, leads, quarantine
+from worker.store import assignments, crm, leads, quarantine
 from worker.store.copying import instant
 from worker.store.db import Clash
 from worker.store.leads import Key, LeadRow
@@ -223,6 +223,7 @@ def _judge_and_save(
             taken_back.append((row.lead_id, ended))
     leads.save_leads(connection, made, changed)
     leads.insert_decisions(connection, decided)
+    crm.mark(connection, [row[0] for row in decided if row[4] in WITH_SALES], now)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)

@@ -13,7 +13,7 @@ from schemas.rulebook.sla import SlaPolicy
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.rulebooks import Loaded
-from worker.store import assignments, outbox, turns
+from worker.store import assignments, crm, outbox, turns
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
@@ -82,4 +82,5 @@ def insert_assignments(
         " FROM json_to_recordset(cast(:rows AS json)) AS r(lead bigint, rep text) WHERE l.lead_id = r.lead",
         rows=as_json([{"lead": row["lead"], "rep": row["rep"]} for row in rows]), now=now,
     )  # fmt: skip
+    crm.mark(connection, list(assignment_of), now)
     return assignment_of

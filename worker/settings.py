@@ -3,7 +3,7 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,6 +55,34 @@ class Settings(BaseSettings):
     allow_private_receivers: bool = False
     #: Web proxy that notices to HTTP receivers go through, as `http://proxy:3128`; it then does the resolving.
     notice_proxy_url: AnyHttpUrl | None = None
+    #: The CRM that is kept up to date, or `none`.
+    crm: Literal["none", "salesforce", "hubspot", "webhook"] = "none"
+    #: Salesforce: the org's My Domain. Webhook: the receiver. HubSpot: another address than its own, for a gateway.
+    crm_url: AnyHttpUrl | None = None
+    #: Salesforce: the connected app's consumer key.
+    crm_client_id: str | None = None
+    #: Salesforce: its consumer secret (client credentials flow).
+    crm_client_secret: SecretStr | None = None
+    #: Salesforce: the user to act as, with `crm_private_key` (JWT bearer flow).
+    crm_username: str | None = None
+    #: Salesforce: the private key (PEM) of the certificate in the connected app.
+    crm_private_key: SecretStr | None = None
+    #: HubSpot: the private app's access token.
+    crm_token: SecretStr | None = None
+    #: Webhook: the receiver's secret, `whsec_` and base64.
+    crm_secret: SecretStr | None = None
+    #: A YAML file that changes what is written to which field; see docs/crm.md.
+    crm_mapping: Path | None = None
+    #: The source under which the CRM's own events come in; unset: the CRM's name.
+    crm_source: Annotated[str | None, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] = None
+    #: Calls to the CRM in a day (UTC) at most; other programs share the CRM's own limit.
+    crm_daily_calls: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
+    #: Calls to the CRM in a second at most, all workers together.
+    crm_calls_per_s: Annotated[float, Field(gt=0, le=100)] = 4.0
+    #: Whether the CRM's address may lie in a private network (a gateway of your own).
+    crm_private_network: bool = False
+    #: Where the console is seen from, for links in CRM records.
+    crm_console_url: AnyHttpUrl | None = None
     #: `json` or `console`; unset: console on a terminal.
     log_format: Annotated[str | None, Field(pattern="^(json|console)$")] = None
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

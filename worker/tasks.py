@@ -14,6 +14,7 @@ from worker import queue, rulebooks
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended
+from worker.crm.push import LEASE_S, push_due
 from worker.delivering import Delivered, deliver_for
 from worker.drain import drain
 from worker.handing import hand_over as hand_over_pool
@@ -158,6 +159,8 @@ def sweep() -> None:
         pools = in_transaction(lambda c: due_pools(c, now()))
         poke_pools(pools)
         poke(deliver)
+        if settings().crm != "none":
+            poke(push_crm)
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
 
@@ -227,6 +230,25 @@ def deliver() -> None:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
         log.warning("task.out_of_time", task="deliver")
+
+
+@app.task(name="tasuki.push_crm")
+def push_crm() -> None:
+    """Write to the CRM the leads that wait for it, one writer a worker at a time."""
+    _taken("tasuki.push_crm")
+    try:
+        with only_one("push_crm", int(LEASE_S)) as hold:
+            until = time.monotonic() + DELIVER_S
+            while hold.mine and time.monotonic() < until:
+                hold.extend()
+                done = push_due(now())
+                if not done.tried:
+                    return
+                log.info("crm.written", sent=done.written, failed=done.pending, count=done.tried)
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="push_crm")
 
 
 @app.task(name="tasuki.intake", acks_late=False)

@@ -210,6 +210,26 @@ def _channels(team: TeamFile) -> list[Finding]:
     return found
 
 
+def _crm() -> list[Finding]:
+    """Say whether the CRM is reached and lets us in, what is left of its budget, and what waits."""
+    from worker.crm import connect
+    from worker.store.crm_reading import fare
+
+    if settings().crm == "none":
+        return [("ok", "CRM", "none is configured")]
+    health = connect.connect().look()
+    with transaction() as connection:
+        found = fare(connection, connect.name(), now())
+    left = health.calls_left if health.calls_left is not None else "an unknown number of"
+    words = (
+        f"{settings().crm} at {health.url} lets us in; {left} calls left by its own count,"
+        f" {found['calls_today']} of {found['calls_a_day']} of ours made; {found['waiting']} leads wait"
+        + (f" since {found['oldest']:%Y-%m-%d %H:%M} UTC" if found["oldest"] else "")
+        + f", {found['failing']} failing, {found['refused']} refused"
+    )
+    return [("look" if found["failing"] or found["refused"] else "ok", "CRM", words)]
+
+
 @command
 def doctor(
     quick: Annotated[
@@ -225,7 +245,7 @@ def doctor(
     if not quick:
         checks = {
             "PostgreSQL": _postgres, "queue": _valkey, "backlog": _backlog, "rulebook": _rulebook,
-            "hand-over": _hand_over, "notices": _notices, "absences": presence_findings,
+            "hand-over": _hand_over, "notices": _notices, "absences": presence_findings, "CRM": _crm,
         }  # fmt: skip
     found: list[Finding] = []
     for name, look in checks.items():

@@ -5,6 +5,7 @@ import typer
 from worker.cli import (
     absence,
     check,
+    crm,
     demo,
     doctor,
     handoff,
@@ -42,6 +43,7 @@ app.add_typer(sla.app, name="sla")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(token.app, name="token")
+app.add_typer(crm.app, name="crm")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

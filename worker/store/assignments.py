@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from routing_rules.roster import Load
 from routing_rules.sla import ClockSpec
-from worker.store import outbox
+from worker.store import crm, outbox
 from worker.store.db import run
 from worker.store.rows import as_json, ms, ms_or_none
 
@@ -65,6 +65,7 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     )
     outbox.supersede(connection, [row.assignment_id for row in gone])
     outbox.withdraw(connection, [row for row in gone if row.end_reason not in ("won", "lost")], now)
+    crm.mark(connection, [lead for lead, _ in ended], now)
     return {row.pool for row in gone}
 
 

@@ -63,6 +63,9 @@ def _news(
     entity: str, values: dict[str, Any], whom: str, *, is_new: bool
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return what a changed record says: changes of an opportunity that leave it open are no news."""
+    values = {
+        name: value for name, value in values.items() if value != "[not provided]"
+    }  # for want of a word
     if entity == "Opportunity":
         status = "won" if is_yes(values.get("IsWon")) else "lost" if is_yes(values.get("IsClosed")) else None
         return [(f"outcome.{status or 'opened'}", _deal(values, whom))] if status or is_new else []

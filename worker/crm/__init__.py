@@ -1,0 +1,1 @@
+"""Keeps the CRM up to date, and reads its outcomes back."""
