@@ -54,7 +54,7 @@ def _give_room() -> None:
     """Publish the example with reps who can carry any number of leads: what is timed is never full."""
     texts = rulebook_files.read_texts(rulebook_files.EXAMPLE)
     texts = {
-        name: re.sub(r"capacity: \{open: \d+, per_day: \d+\}", "capacity: {open: 500, per_day: 500}", text)
+        name: re.sub(r"capacity: \{open: \d+, per_day: \d+.*\}", "capacity: {open: 500, per_day: 500}", text)
         for name, text in texts.items()
     }
     rulebooks.publish(texts, by="bench", note="room for everyone", now=now())

@@ -6,19 +6,18 @@ import pytest
 
 from routing_rules.lint import lint, warnings
 from schemas.rulebook.book import Rulebook
-from schemas.rulebook.team import TeamFile
 from tests.factories import a_rulebook
+from worker import rulebook_yaml
+from worker.rulebook_files import EXAMPLE, read_texts
 
 SLACK = {"id": "slack_sales", "kind": "slack", "address": "${TASUKI_CHANNEL_SALES_SLACK}"}
 
 
 def _book(channels: list[dict[str, Any]], notices: dict[str, Any] | None = None, **rep: Any) -> Rulebook:
-    book = a_rulebook()
-    team = book.team.model_dump(mode="json", exclude_unset=True)
-    team["channels"] = channels
-    team["notices"] = notices or {}
-    team["reps"][0] |= rep
-    return book.model_copy(update={"team": TeamFile.model_validate(team)})
+    first, *others = rulebook_yaml.read("team.yaml", read_texts(EXAMPLE)["team.yaml"]).value["reps"]
+    return a_rulebook(
+        team={"channels": channels, "notices": notices or {}, "reps": [{**first, **rep}, *others]}
+    )
 
 
 ERRORS = [

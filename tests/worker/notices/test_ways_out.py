@@ -43,7 +43,7 @@ def _publish(notices: str = "", *, notify: str = "[slack_sales, email]", reps: s
     """Publish the example with a Slack channel that everybody is told by, and what else is said of each rep."""
     texts = dict(rulebook_files.read_texts(rulebook_files.EXAMPLE))
     team = re.sub(
-        r"(    capacity: \{open: )\d+, per_day: \d+\}",
+        r"(    capacity: \{open: )\d+, per_day: \d+.*\}",
         rf"    notify: {notify}\n{reps}\g<1>500, per_day: 500}}",
         texts["team.yaml"],
     )
