@@ -84,6 +84,18 @@ def test_several_warnings_come_one_by_one(one: System) -> None:
     assert clean(one) == []
 
 
+def test_a_clock_of_the_version_before_runs_on(one: System) -> None:
+    """Started before the upgrade, or by an old worker beside it: one warning, once, then its end, and it is measured."""
+    offer(one)
+    one.do("UPDATE tasuki.clock SET warnings = '{}', warned = 0")
+    assert [sweep(AT + minutes * MINUTE).warned for minutes in (5, 10, 11)] == [0, 1, 0]
+    assert sweep(AT + 15 * MINUTE).breached == 1
+    assert one.one("SELECT count(*) FROM tasuki.outbox WHERE kind = 'warning' AND channel = 'email'") == 1
+    in_transaction(lambda c: measure_ended(c, rulebooks.current(c), AT))
+    assert one.one("SELECT count(*) FROM tasuki.clock WHERE raw_s IS NULL AND next_at IS NULL") == 0
+    assert clean(one) == []
+
+
 @pytest.mark.parametrize(
     "action, hops, priority, to_manager",
     [("next_rep", 1, 9, False), ("back_to_pool", 0, 7, False), ("manager", 2, 9, True)],
