@@ -216,9 +216,9 @@ def day_time(at: datetime, zone: str, lang: Lang) -> str:
 
 
 def short_time(at: datetime, zone: str, lang: Lang) -> str:
-    """Return an instant of the recent past, to stay on one line: `11月23日 16:20`, `23 Nov 16:20`."""
+    """Return an instant of the recent past, to stay on one line: `11/23 16:20`, `23 Nov 16:20`."""
     local = at.astimezone(ZoneInfo(zone))
-    text = f"{local.month}月{local.day}日 {local:%H:%M}" if lang == "ja" else f"{local.day} {local:%b %H:%M}"
+    text = f"{local.month}/{local.day} {local:%H:%M}" if lang == "ja" else f"{local.day} {local:%b %H:%M}"
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
