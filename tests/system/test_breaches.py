@@ -365,8 +365,8 @@ def test_an_act_ends_a_paused_clock(one: System) -> None:
 
 def test_stand_by_takes_over_while_everybody_is_away(one: System) -> None:
     """East is away for the day and West stands by: West gets it, by its own calendar; East's line stays empty."""
-    put_in_force(("team.yaml", "      - {rep: ito_misaki, weight: 1}\n    manager: sato_kenji\n",
-                  "      - {rep: ito_misaki, weight: 1}\n    manager: sato_kenji\n    standby: enterprise_west\n"))  # fmt: skip
+    put_in_force(("team.yaml", "    joining: {policy: average}\n    manager: sato_kenji\n",
+                  "    joining: {policy: average}\n    manager: sato_kenji\n    standby: enterprise_west\n"))  # fmt: skip
     for rep in ("suzuki_haruka", "takahashi_ren", "ito_misaki"):
         away(rep, "2026-11-24T10:00", "2026-11-24T18:00", AT - 2 * MINUTE)
     offer(one, leads=2)
