@@ -154,7 +154,7 @@ def _texts(pools: dict[str, dict[str, int]]) -> dict[str, str]:
     otherwise = {"pool": next(iter(pools)), "strategy": "round_robin", "sla": "standard"}
     texts["team.yaml"] = json.dumps(team)
     texts["routing.yaml"] = json.dumps({"otherwise": otherwise})
-    texts["sla.yaml"] = texts["sla.yaml"].partition("\nexamples:")[0]
+    texts["sla.yaml"] = texts["sla.yaml"].partition("\nexamples:")[0].replace("matsumoto_jun", "boss")
     return texts
 
 
