@@ -47,7 +47,7 @@ def test_a_rep_is_told_by_mail_in_their_language(offered: System, monkeypatch: p
 
     assert (done.sent, done.failed, done.refused) == (1, 0, 0)
     mail = box.mails[0]
-    assert "佐藤 花子" in str(mail["Subject"])
+    assert "佐藤\N{NO-BREAK SPACE}花子" in str(mail["Subject"])
     text = mail.get_body(("plain",))
     assert text is not None
     assert "期限:\n  2026年11月24日（火）11:15\n" in text.get_content()

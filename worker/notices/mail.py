@@ -85,7 +85,7 @@ def send_mail(server: smtplib.SMTP, recipient: str, key: str, sheet: Sheet, at: 
 def make_mail(recipient: str, key: str, sheet: Sheet, at: datetime) -> EmailMessage:
     """Return the mail: plain text, and HTML for programs that draw it."""
     message = EmailMessage()
-    message["Subject"] = sheet.subject
+    message["Subject"] = _subject(sheet.subject)
     message["From"] = settings().mail_from
     message["To"] = recipient
     message["Date"] = format_datetime(at)
@@ -96,6 +96,11 @@ def make_mail(recipient: str, key: str, sheet: Sheet, at: datetime) -> EmailMess
     message.set_content(as_text(sheet))
     message.add_alternative(as_html(sheet), subtype="html")
     return message
+
+
+def _subject(text: str) -> str:
+    """Return a subject whose spaces stay: `email` drops the one at which it folds a line that is not ASCII."""
+    return text if text.isascii() else text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _raise_for(code: int, answer: bytes | str) -> None:

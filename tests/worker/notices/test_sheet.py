@@ -1,6 +1,7 @@
 """The lead in one screen: who, why you, why now, what to say first, due when; in the reader's language."""
 
 from datetime import timedelta
+from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from typing import Any
 
@@ -88,19 +89,19 @@ def test_who_lost_a_lead_is_told_why_and_nothing_else(because: str, lang: str) -
 
 @pytest.mark.parametrize("draw", [as_text, as_html, lambda s: str(as_slack(s)), lambda s: str(as_teams(s))])
 @pytest.mark.parametrize(
-    "policy, hidden",
+    "shows, hidden",
     [
         ("none", ["花子", "さくら", "hanako", "03-1234", "部長", "東京都", "展示会", "料金"]),
         ("name_and_company", ["hanako", "03-1234", "部長"]),
     ],
 )  # fmt: skip
-def test_a_channel_shows_what_its_policy_allows(draw: Any, policy: PersonalData, hidden: list[str]) -> None:
+def test_a_channel_shows_what_its_policy_allows(draw: Any, shows: PersonalData, hidden: list[str]) -> None:
     """Whatever draws it, from the subject to the footer."""
-    sheet = a_sheet(policy=policy)
+    sheet = a_sheet(policy=shows)
     drawn = sheet.subject + draw(sheet)
 
     assert [word for word in hidden if word in drawn] == []
-    assert ("1001" if policy == "none" else "花子") in drawn
+    assert ("1001" if shows == "none" else "花子") in drawn
 
 
 class _Elements(HTMLParser):
@@ -187,7 +188,17 @@ def test_a_mail_has_both_forms_and_a_clean_subject() -> None:
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     assert mail["Bcc"] is None
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert "A  Bcc: all@example.com" in str(mail["Subject"])
+    assert "A  Bcc: all@example.com" in str(mail["Subject"]).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize("length", range(1, 60))
+def test_a_long_subject_keeps_its_spaces(length: int) -> None:
+    """Wherever the header is folded."""
+    sheet = a_sheet(a_body(name="大塚 優子", company="初" * length + " 百貨店"))
+    sent = make_mail("haruka@example.co.jp", "k", sheet, NOW).as_bytes(policy=policy.SMTP)
+    read = str(message_from_bytes(sent, policy=policy.default)["Subject"])
+
+    assert read.replace("\N{NO-BREAK SPACE}", " ") == sheet.subject
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])

@@ -1,0 +1,99 @@
+"""What is due becomes single messages, digests, or waits: for the morning, or for the others of a flood."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.rulebook.channels import NoticesSpec
+from tests.factories import the_team
+from worker.notices.planning import MOST_IN_DIGEST, make_plan
+
+NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
+REP = "suzuki_haruka"
+NOTICES = NoticesSpec.model_validate({"digest": {"when_more_than": 3, "within": "10m"}})
+
+
+@dataclass
+class Row:
+    """A message as the store gives it."""
+
+    message_id: int
+    kind: str = "offer"
+    rep: str | None = REP
+    receiver: str = "email"
+    recipient: str = "haruka@example.co.jp"
+    urgent: bool = False
+    waits_for: str | None = None
+    next_try_at: datetime = NOW
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def _plan(
+    rows: list[Row], told: int = 0, first: datetime = NOW
+) -> tuple[list[int], list[int], dict[int, datetime]]:
+    """Return the single messages, the sizes of digests, and what is held until when."""
+    plan = make_plan(rows, {(REP, "email"): (told, first)} if told else {}, the_team(), NOTICES, NOW)
+    return (
+        [row.message_id for row in plan.single],
+        [len(part) for part in plan.digests],
+        {one: until for one, until, _ in plan.held},
+    )
+
+
+@pytest.mark.parametrize(
+    "count, single, digests",
+    [
+        (1, 1, []),
+        (3, 3, []),
+        (4, 0, [4]),
+        (MOST_IN_DIGEST, 0, [50]),
+        (MOST_IN_DIGEST + 1, 1, [50]),
+        (120, 0, [50, 50, 20]),
+    ],
+)
+def test_more_than_the_number_are_told_together(count: int, single: int, digests: list[int]) -> None:
+    """And nobody gets a digest of one."""
+    alone, together, held = _plan([Row(n) for n in range(count)])
+
+    assert (len(alone), together, held) == (single, digests, {})
+
+
+def test_people_and_channels_are_counted_apart() -> None:
+    """Three of each are no flood."""
+    rows = [Row(n, rep=rep, receiver=to) for n, (rep, to) in enumerate(
+        [(REP, "email"), (REP, "slack_sales"), ("takahashi_ren", "email")] * 3)]  # fmt: skip
+
+    assert len(_plan(rows)[0]) == 9
+
+
+def test_after_a_flood_the_next_ones_wait_until_its_time_is_over() -> None:
+    """Until ten minutes after the first of it."""
+    first = NOW - timedelta(minutes=4)
+
+    assert _plan([Row(1, "breach"), Row(2, "withdrawn")], told=4, first=first) == (
+        [], [], dict.fromkeys((1, 2), first + timedelta(minutes=10)),
+    )  # fmt: skip
+
+
+def test_an_offer_is_held_for_a_quarter_of_its_time_at_most() -> None:
+    """The clock runs meanwhile."""
+    offer = Row(1, body={"due_at": (NOW + timedelta(minutes=8)).isoformat()})
+
+    assert _plan([offer], told=9)[2] == {1: NOW + timedelta(minutes=2)}
+
+
+def test_what_is_urgent_or_was_held_once_is_not_held() -> None:
+    """Each waits once; then it goes out, together with the others that waited."""
+    urgent, waited = Row(1, urgent=True), [Row(n, "breach", waits_for="digest at 11:10") for n in (2, 3)]
+
+    assert _plan([urgent], told=9) == ([1], [], {})
+    assert _plan([*waited], told=9) == ([], [2], {})
+
+
+def test_machines_are_told_each_thing_by_itself() -> None:
+    """The webhook of TASUKI_WEBHOOK_URL has no rep, no night and no digest."""
+    rows = [Row(n, rep=None, receiver="webhook") for n in range(30)]
+
+    assert len(_plan(rows)[0]) == 30
