@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     webhook_url: AnyHttpUrl | None = None
     #: Its secret, `whsec_` and base64.
     webhook_secret: SecretStr | None = None
+    #: File that says which platforms may send webhooks, and with which secrets and mappings. Unset: none may.
+    sources: Path | None = None
+    #: Folder in which accepted events wait while Valkey is away. Unset: `spool` in the state folder.
+    spool_dir: Path | None = None
+    #: Megabytes that the folder may hold; once it is full, senders are told to come again.
+    spool_mb: Annotated[int, Field(ge=1, le=100_000)] = 256
     #: Seconds that one delivery may take.
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     #: `json` or `console`; unset: console on a terminal.
