@@ -35,6 +35,8 @@ class Incoming:
     event: LeadEvent | None = None
     problem: NotUnderstood | None = None
     retry_of: int | None = None
+    #: The object that a thin event names and says nothing of, as `kind:id`.
+    read_back: str | None = None
 
 
 def read_entry(entry: Entry) -> list[Incoming]:
@@ -157,5 +159,8 @@ def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incom
                 _unfit(entry, part, raw, received_ms, document, retry_of, platform=platform, source=source)
             )
         else:
-            found.append(_document(entry, part, _dump(document), document, received_ms, retry_of, platform))
+            read_back = document.pop("read_back", None)
+            item = _document(entry, part, _dump(document), document, received_ms, retry_of, platform)
+            item.read_back = read_back
+            found.append(item)
     return found

@@ -21,7 +21,7 @@ from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import merging
+from worker import fetching, merging
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
 from worker.store import assignments, leads, quarantine
@@ -66,6 +66,7 @@ def judge_batch(
     placed = _identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
+    fetching.ask(connection, [item for _, item in placed], now)
     _judge_and_save(connection, list(rows.values()), loaded, now, result)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)

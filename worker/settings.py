@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     spool_dir: Path | None = None
     #: Megabytes that the folder may hold; once it is full, senders are told to come again.
     spool_mb: Annotated[int, Field(ge=1, le=100_000)] = 256
+    #: Days for which the raw bytes of what was not understood are kept.
+    quarantine_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     #: Seconds that one delivery may take.
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     #: `json` or `console`; unset: console on a terminal.

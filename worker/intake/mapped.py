@@ -3,6 +3,7 @@
 import hashlib
 import json
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,13 +21,21 @@ MAX_ITEMS = 5_000
 DATED_BY_ARRIVAL = "arrival"
 
 
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a path may begin: at an item, or at the whole payload."""
+
+    item: Any
+    root: Any
+
+
 def translate(document: Any, source: str, mapping: Mapping, received_at: datetime | None) -> Found:
     """Return what a mapping makes of a payload; an item that is not understood leaves its neighbours alone."""
     items = _items(document, mapping)
     found: Found = []
     for index, item in enumerate(items):
         try:
-            found += _item(item, source, mapping, received_at)
+            found += _item(_At(item, document), source, mapping, received_at)
         except NotUnderstood as problem:
             place = problem.place if mapping.each is None else f"[{index}] {problem.place}"
             found.append(NotUnderstood(place, problem.mend))
@@ -36,7 +45,7 @@ def translate(document: Any, source: str, mapping: Mapping, received_at: datetim
 def _items(document: Any, mapping: Mapping) -> list[Any]:
     if mapping.each is None:
         return [document]
-    items = _find(mapping.each, document)
+    items = _find(mapping.each, _At(document, document))
     if not items:
         raise NotUnderstood(mapping.each, "nothing stands there; mend `each` in the mapping")
     if len(items) > MAX_ITEMS:
@@ -44,64 +53,64 @@ def _items(document: Any, mapping: Mapping) -> list[Any]:
     return items
 
 
-def _item(item: Any, source: str, mapping: Mapping, received_at: datetime | None) -> Found:
-    if any(_holds(test, item) for test in mapping.ignore):
+def _item(at: _At, source: str, mapping: Mapping, received_at: datetime | None) -> Found:
+    if any(_holds(test, at) for test in mapping.ignore):
         return []
-    rules = [rule for rule in mapping.rules if all(_holds(test, item) for test in rule.when)]
+    rules = [rule for rule in mapping.rules if all(_holds(test, at) for test in rule.when)]
     if not rules and mapping.otherwise == "quarantine":
         raise NotUnderstood("rules", "no rule of the mapping takes this; add one, or to `ignore`")
     found: Found = []
     for rule in rules:
         try:
-            found.append(_event(rule, item, source, mapping, received_at))
+            found.append(_event(rule, at, source, mapping, received_at))
         except NotUnderstood as problem:
             found.append(NotUnderstood(f"{rule.name}: {problem.place}", problem.mend))
     return found
 
 
 def _event(
-    rule: Rule, item: Any, source: str, mapping: Mapping, received_at: datetime | None
+    rule: Rule, at: _At, source: str, mapping: Mapping, received_at: datetime | None
 ) -> dict[str, Any]:
-    data = {name: word for name, pick in rule.data.items() if (word := _pick(pick, item)) is not None}
+    data = {name: word for name, pick in rule.data.items() if (word := _pick(pick, at)) is not None}
     consent = {
         channel: is_yes(word)
         for channel, pick in rule.consent.items()
-        if (word := _pick(pick, item)) is not None
+        if (word := _pick(pick, at)) is not None
     }
     if consent:
         data["consent"] = consent
-    subject = None if rule.subject is None else _pick(rule.subject, item)
-    at, is_arrival = _time(rule, item, mapping), False
-    if at is None:
+    subject = None if rule.subject is None else _pick(rule.subject, at)
+    when, is_arrival = _time(rule, at, mapping), False
+    if when is None:
         if received_at is None:
             raise NotUnderstood("time", "missing; name it in the mapping")
-        at, is_arrival = received_at.astimezone(UTC).isoformat(timespec="milliseconds"), True
-    made = _id(rule, item, received_at if is_arrival and rule.again == "daily" else None, mapping.zone)
-    result = event(rule.type, key=made, source=source, time=at, subject=subject, data=data)
+        when, is_arrival = received_at.astimezone(UTC).isoformat(timespec="milliseconds"), True
+    made = _id(rule, at, received_at if is_arrival and rule.again == "daily" else None, mapping.zone)
+    result = event(rule.type, key=made, source=source, time=when, subject=subject, data=data)
     if is_arrival:
         result["dated_by"] = DATED_BY_ARRIVAL
     return result
 
 
-def _time(rule: Rule, item: Any, mapping: Mapping) -> str | None:
+def _time(rule: Rule, at: _At, mapping: Mapping) -> str | None:
     if rule.time is None:
         return None
-    value = next((one for one in _find(rule.time.path, item) if clean(one) is not None), None)
+    value = next((one for one in _find(rule.time.path, at) if clean(one) is not None), None)
     return read_time(value, rule.time.zone or mapping.zone, rule.time.format, rule.time.path)
 
 
-def _id(rule: Rule, item: Any, on_day_of: datetime | None, zone: str) -> str:
+def _id(rule: Rule, at: _At, on_day_of: datetime | None, zone: str) -> str:
     """Name the event by the platform's id, or by its content where it gives none."""
     if rule.id is not None:
         parts = []
         for text in rule.id:
-            said = next((own_key(one) for one in _find(text, item) if own_key(one)), None)
+            said = next((own_key(one) for one in _find(text, at) if own_key(one)), None)
             if said is None:
                 raise NotUnderstood(text, "missing; it names the event, so that a repeat counts once")
             parts.append(said)
         return key(rule.name, *parts)
     day = [] if on_day_of is None else [on_day_of.astimezone(ZoneInfo(zone)).date().isoformat()]
-    return key(rule.name, "content", content_key(item, rule.without), *day)
+    return key(rule.name, "content", content_key(at.item, rule.without), *day)
 
 
 def content_key(item: Any, without: list[str]) -> str:
@@ -127,17 +136,18 @@ def _normal(value: Any, skipped: set[tuple[str | int, ...]], here: tuple[str | i
     return value
 
 
-def _holds(test: Test, item: Any) -> bool:
-    found = [one for one in _find(test.path, item) if clean(one) is not None]
+def _holds(test: Test, at: _At) -> bool:
+    found = [one for one in _find(test.path, at) if clean(one) is not None]
     if test.one_of is None:
         return bool(found) == test.exists
     wanted = {_word(one) for one in test.one_of}
     return any(_word(one) in wanted for one in found)
 
 
-def _find(text: str, item: Any) -> list[Any]:
+def _find(text: str, at: _At) -> list[Any]:
+    path = compile_path(text)
     try:
-        return compile_path(text).find(item)
+        return path.find(at.root if path.from_root else at.item)
     except ValueError as error:
         raise NotUnderstood(text, str(error)) from None
 
@@ -146,16 +156,14 @@ def _word(value: Any) -> str:
     return " ".join(unicodedata.normalize("NFKC", as_text(value)).split())
 
 
-def _pick(pick: Pick, item: Any) -> Any:
+def _pick(pick: Pick, at: _At) -> Any:
     """Return one value, in the words of the canonical event; None where nothing is said."""
     if pick.value is not None:
         return pick.value
     place = pick.path or (pick.paths or [""])[0]
     found: Any = None
     for text in [pick.path] if pick.path is not None else pick.paths or []:
-        said = [
-            one for one in _find(text, item) if clean(one) is not None and not isinstance(one, dict | list)
-        ]
+        said = [one for one in _find(text, at) if clean(one) is not None and not isinstance(one, dict | list)]
         if said:
             found = said[0] if pick.join is None else pick.join.join(as_text(one) for one in said)
             break

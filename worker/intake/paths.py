@@ -1,6 +1,6 @@
 """Path expressions of a mapping: `$.form.answers[?key=email].value`. They only look; nothing is evaluated.
 
-`$` is the payload (or the item of `each`). Then follow, as often as wished: `.name` or `['any name']`,
+`$` is the payload (or the item of `each`), `$$` always the whole payload. Then follow, as often as wished: `.name` or `['any name']`,
 `[0]` and `[-1]`, `[*]` for every item or value, `[?key=value]` for the items whose `key` (a dotted name) has
 that value.
 """
@@ -34,6 +34,8 @@ class Path:
     steps: tuple[Step, ...]
     #: Names and indexes only, as far as they go: what `without` takes out.
     plain: tuple[str | int, ...] | None
+    #: Whether it begins at the whole payload and not at the item.
+    from_root: bool = False
 
     def find(self, value: Any) -> list[Any]:
         """Return all values at the path, in the payload's order; none where there is no such place."""
@@ -100,7 +102,8 @@ def compile_path(text: str) -> Path:
         raise ValueError(f"a path of {len(text)} characters; at most {MAX_CHARS} are taken")
     steps: list[Step] = []
     plain: list[str | int] | None = []
-    at = 1
+    from_root = text.startswith("$$")
+    at = 2 if from_root else 1
     while at < len(text):
         match = _STEP.match(text, at)
         if match is None:
@@ -109,7 +112,9 @@ def compile_path(text: str) -> Path:
         steps.append(step)
         plain = None if plain is None or key is None else [*plain, key]
         at = match.end()
-    return Path(text, tuple(steps), None if plain is None else tuple(plain))
+    return Path(
+        text, tuple(steps), None if plain is None or from_root else tuple(plain), from_root
+    )  # fmt: skip
 
 
 def _of(match: re.Match[str]) -> tuple[Step, str | int | None]:
