@@ -156,10 +156,11 @@ def _whole(source: Source, request: Request, raw: bytes) -> bytes:
     return msgspec.json.encode({**event, "data": document})
 
 
-def _look(source: Source, raw: bytes) -> Any:
+def _look(source: Source, raw: bytes) -> None:
     """Read the payload once, so that the sender of nonsense can be told, or it is known to be unfit."""
     if source.mapping is not None:
-        return document_of(source.mapping, raw)
+        document_of(source.mapping, raw)
+        return
     adapter = PLATFORMS[source.platform].adapter
     assert adapter is not None  # noqa: S101 - the file is refused where neither is there
-    return adapters.parse(adapter, raw)
+    bodies.check(adapters.parse(adapter, raw), bodies.Limits(source.max_body))

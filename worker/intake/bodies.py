@@ -76,15 +76,27 @@ def decode(raw: bytes, kind: Format, limits: Limits) -> Any:
         NotUnderstood: with the place and the mend; never anything else, whatever the bytes.
 
     """
+    if not raw.strip():
+        raise NotUnderstood("body", "empty")
     if kind == "json":
         found = loads(raw)
     elif kind == "xml":
         found = xml(raw)
     else:
         found = wire.form(raw)
-    if _count(found, limits.fields) > limits.fields:
-        raise NotUnderstood("body", f"more than {limits.fields} names and values")
+    check(found, limits)
     return found
+
+
+def check(tree: Any, limits: Limits) -> None:
+    """Refuse a tree of too many values.
+
+    Raises:
+        NotUnderstood: with the limit.
+
+    """
+    if _count(tree, limits.fields) > limits.fields:
+        raise NotUnderstood("body", f"more than {limits.fields} names and values")
 
 
 def _count(value: Any, enough: int) -> int:

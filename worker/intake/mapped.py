@@ -31,14 +31,13 @@ class _At:
 
 def translate(document: Any, source: str, mapping: Mapping, received_at: datetime | None) -> Found:
     """Return what a mapping makes of a payload; an item that is not understood leaves its neighbours alone."""
-    items = _items(document, mapping)
     found: Found = []
-    for index, item in enumerate(items):
-        try:
-            found += _item(_At(item, document), source, mapping, received_at)
-        except NotUnderstood as problem:
-            place = problem.place if mapping.each is None else f"[{index}] {problem.place}"
-            found.append(NotUnderstood(place, problem.mend))
+    for index, item in enumerate(_items(document, mapping)):
+        for one in _item(_At(item, document), source, mapping, received_at):
+            if isinstance(one, NotUnderstood) and mapping.each is not None:
+                found.append(NotUnderstood(f"[{index}] {one.place}", one.mend))
+            else:
+                found.append(one)
     return found
 
 
@@ -54,11 +53,14 @@ def _items(document: Any, mapping: Mapping) -> list[Any]:
 
 
 def _item(at: _At, source: str, mapping: Mapping, received_at: datetime | None) -> Found:
-    if any(_holds(test, at) for test in mapping.ignore):
-        return []
-    rules = [rule for rule in mapping.rules if all(_holds(test, at) for test in rule.when)]
+    try:
+        if any(_holds(test, at) for test in mapping.ignore):
+            return []
+        rules = [rule for rule in mapping.rules if all(_holds(test, at) for test in rule.when)]
+    except NotUnderstood as problem:
+        return [problem]
     if not rules and mapping.otherwise == "quarantine":
-        raise NotUnderstood("rules", "no rule of the mapping takes this; add one, or to `ignore`")
+        return [NotUnderstood("rules", "no rule of the mapping takes this; add one, or to `ignore`")]
     found: Found = []
     for rule in rules:
         try:

@@ -11,6 +11,8 @@ from worker.intake.proofs.spec import SCHEMES, ProofSpec
 
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]{0,99})\}")
 
+_API = re.compile(r"https://[^\s?#@]+|http://(?:localhost|127\.0\.0\.1)(?::[0-9]+)?(?:/[^\s?#@]*)?")
+
 
 def _reference(text: str) -> str:
     if not _REFERENCE.fullmatch(text):
@@ -31,6 +33,13 @@ def variable(reference: str) -> str:
     return reference[2:-1]
 
 
+def _api(text: str) -> str:
+    if not _API.fullmatch(text):
+        raise ValueError("takes an https:// address without user and query; plain http only to this machine")
+    return text
+
+
+Api = Annotated[str, Field(max_length=500), AfterValidator(_api)]
 #: `${NAME}` of an environment variable. Under rotation there are two, of which either is right.
 Secret = Annotated[str, AfterValidator(_reference)]
 Secrets = Annotated[list[Secret], Field(min_length=1, max_length=2)]
@@ -53,12 +62,7 @@ class FetchSpec(Contract):
     """How thin events (ids only) are read back from the platform's API."""
 
     #: The API's address; the platform's own unless it is stated (Marketo's differs for each customer).
-    api: (
-        Annotated[
-            str, Field(pattern=r"^(https://[^\s?#@]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?[^\s?#@]*)$")
-        ]
-        | None
-    ) = None
+    api: Api | None = None
     #: The access token (HubSpot, Meta); for Marketo the client's secret.
     token: Secret
     #: Marketo's client id.

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from worker.now import new_id
 from worker.queue import Fields
 
 _HEAD: Final = struct.Struct(">II")
@@ -131,7 +132,7 @@ class Spool:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         last = self._segments()
         self._number = max(self._number, _number_of(last[-1]) if last else 0) + 1
-        name = f"{self._number:012d}-{os.getpid()}"
+        name = f"{self._number:012d}-{new_id()}"  # process numbers repeat in containers
         path = self._folder / f".{name}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         _take(fd)
