@@ -1,5 +1,6 @@
 """sources.yaml: what is wrong is told with its place; secrets stay outside; a broken change leaves the old in force."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,12 @@ from typer.testing import CliRunner
 
 from schemas.errors import NotUnderstood, RulebookError
 from tests.fixtures.sources import SECRETS, SOURCES, open_intake, registry
+from worker import rulebook_yaml
 from worker.cli.main import app
+from worker.intake.platforms import PLATFORMS
+from worker.intake.proofs.spec import ProofSpec
 from worker.intake.request import make
+from worker.intake.source_file import SourceSpec
 from worker.intake.sources import SHIPPED, Loaded, load, read_mapping
 from worker.settings import settings
 
@@ -157,6 +162,31 @@ def test_shipped_mapping_is_fit(path: Path) -> None:
     """And says in its head what it rests on."""
     assert read_mapping(path).rules
     assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+def blocks(mark: str) -> list[str]:
+    """Return the code blocks of docs/intake.md that are marked so."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "intake.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```yaml {mark}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def test_examples_of_the_page_are_fit(tmp_path: Path) -> None:
+    """What docs/intake.md shows as sources, proof and mapping is one, without a warning but the named ones."""
+    (example,), (mapping,), (proof,) = blocks("sources"), blocks("mapping"), blocks("proof")
+    (tmp_path / "my-satori.yaml").write_text(mapping, encoding="utf-8")
+    (tmp_path / "sources.yaml").write_text(example, encoding="utf-8")
+    names = set(re.findall(r"\$\{(\w+)\}", example))
+    loaded = load(tmp_path / "sources.yaml", dict.fromkeys(names, "x" * 48))
+    assert [one.message for one in loaded.warnings if "hubspot_v2" not in one.message] == []
+    assert loaded.sources["satori"].mapping is not None
+    ProofSpec.model_validate(rulebook_yaml.read("proof.yaml", proof).value)
+
+
+def test_page_names_every_platform_and_shipped_mapping() -> None:
+    """And every key of a source."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "intake.md").read_text(encoding="utf-8")
+    words = [*PLATFORMS, *SourceSpec.model_fields, *(path.stem for path in SHIPPED.glob("*.yaml"))]
+    assert [word for word in words if f"`{word}`" not in page] == []
 
 
 @pytest.fixture
