@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 
 from tests.fixtures.sources import SAMPLES, SECRETS
 from tests.fixtures.system import System
-from worker import fetching, queue
+from worker import fetching, queue, tasks
 from worker.intake import configured
 from worker.intake.readers import marketo
 from worker.now import now
@@ -237,6 +237,19 @@ def test_reader_that_dies_leaves_its_objects_to_others(system: System, api: Api)
     api.answers = [said({"results": [{**CONTACT, "id": "1"}]})]
     assert fetching.fetch_some(start + timedelta(seconds=30)) == 0
     assert fetching.fetch_some(start + timedelta(seconds=61)) == 1
+
+
+def test_task_reads_back_what_is_due(system: System, api: Api) -> None:
+    """The Celery task does what the sweep pokes it for, and a second one at once does nothing more."""
+    asked = [("hubspot", "contact", "1", 60)]
+    in_transaction(lambda c: intake.ask(c, asked, later(-60)))
+    api.answers = [said({"results": [{**CONTACT, "id": "1"}]})]
+    assert fetching.is_due(now())
+    tasks.fetch()
+    tasks.fetch()
+    assert not fetching.is_due(later(600))
+    system.drain_here()
+    assert (len(api.requests), system.applied()) == (1, 1)
 
 
 def test_source_that_cannot_be_read_back_asks_for_nothing(system: System, api: Api) -> None:
