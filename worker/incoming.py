@@ -7,16 +7,18 @@ from typing import Any, Final
 
 from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import MAX_EVENT_BYTES, understand
+from schemas.event import EARLIEST, MAX_EVENT_BYTES, understand
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads
-from worker.intake.adapters import registry
+from worker.intake import translating
 from worker.now import at_wall_ms
 from worker.queue import Entry
 
 #: What is kept of an entry that is too large to be an event, in bytes.
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 _CANONICAL: Final = "canonical"
+_EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
+_MAX_MS_DIGITS: Final = 15
 
 
 @dataclass(slots=True)
@@ -33,12 +35,14 @@ class Incoming:
     event: LeadEvent | None = None
     problem: NotUnderstood | None = None
     retry_of: int | None = None
+    #: The object that a thin event names and says nothing of, as `kind:id`.
+    read_back: str | None = None
 
 
 def read_entry(entry: Entry) -> list[Incoming]:
     """Return what an entry holds; never raises for anything that a producer may send."""
-    received_ms = at_wall_ms(entry.wall_ms)
     fields = entry.fields
+    received_ms = _received(at_wall_ms(entry.wall_ms), fields.get(b"received_ms"))
     retry = fields.get(b"retry_of")
     retry_of = int(retry) if retry is not None and retry.isdigit() else None
     if b"event" in fields:
@@ -52,6 +56,13 @@ def read_entry(entry: Entry) -> list[Incoming]:
     )
     raw = b"; ".join(key + b"=" + value for key, value in fields.items())
     return [_unfit(entry, 0, raw, received_ms, problem, retry_of)]
+
+
+def _received(appended_ms: int, said: bytes | None) -> int:
+    """Return when an entry was accepted: before it was appended, where it waited in the spool or quarantine."""
+    if said is None or not said.isdigit() or len(said) > _MAX_MS_DIGITS:
+        return appended_ms
+    return max(_EARLIEST_MS, min(appended_ms, int(said)))
 
 
 def _unfit(
@@ -138,7 +149,7 @@ def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incom
     platform = entry.fields.get(b"platform", b"").decode("utf-8", "replace")[:64]
     source = entry.fields.get(b"source", b"").decode("utf-8", "replace")[:255] or platform or "unknown"
     try:
-        parts = registry.translate(platform, raw, source, _utc(received_ms))
+        parts = translating.translate(platform, raw, source, _utc(received_ms))
     except NotUnderstood as problem:
         return [_unfit(entry, 0, raw, received_ms, problem, retry_of, platform=platform, source=source)]
     found = []
@@ -148,5 +159,8 @@ def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incom
                 _unfit(entry, part, raw, received_ms, document, retry_of, platform=platform, source=source)
             )
         else:
-            found.append(_document(entry, part, _dump(document), document, received_ms, retry_of, platform))
+            read_back = document.pop("read_back", None)
+            item = _document(entry, part, _dump(document), document, received_ms, retry_of, platform)
+            item.read_back = read_back
+            found.append(item)
     return found

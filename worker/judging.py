@@ -21,7 +21,7 @@ from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import merging
+from worker import fetching, merging
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
 from worker.store import assignments, crm, leads, quarantine
@@ -66,6 +66,7 @@ def judge_batch(
     placed = _identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
+    fetching.ask(connection, [item for _, item in placed], now)
     _judge_and_save(connection, list(rows.values()), loaded, now, result)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
@@ -115,7 +116,14 @@ def _without_repeats(connection: Connection, items: Sequence[Incoming], result: 
 
 def _same(one: bytes, other: bytes) -> bool:
     """Tell whether two bodies say the same: a sender may order and space its JSON anew."""
-    return one == other or loads(one) == loads(other)
+    return one == other or _without_arrival(loads(one)) == _without_arrival(loads(other))
+
+
+def _without_arrival(event: Any) -> Any:
+    """Return an event without its time if that is only when it arrived: its repeat arrives later."""
+    if isinstance(event, dict) and "dated_by" in event:
+        return {name: said for name, said in event.items() if name != "time"}
+    return event
 
 
 class _Ids(threading.local):

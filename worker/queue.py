@@ -3,7 +3,8 @@
 Contract: stream `tasuki:events`, group `judges`. An entry holds one of
 - `event`: one canonical event as JSON,
 - `batch`: a JSON array of canonical events,
-- `payload` with `platform` and `source`: what an MA platform sent, as it came.
+- `payload` with `platform` and `source`: what an MA platform sent, as it came; intake and the quarantine add
+  `received_ms`, when it was accepted, for an entry that waited elsewhere before it came here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,13 @@ def _client(url: str) -> "redis.Redis":
     )
 
 
+@lru_cache(maxsize=2)
+def _quick_client(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(
+        url, socket_timeout=1.0, socket_connect_timeout=0.5, retry=Retry(ExponentialBackoff(), 0)
+    )
+
+
 def client() -> "redis.Redis":
     """Return this process's connection pool."""
     url = settings().redis_url
@@ -71,7 +79,27 @@ def append(entries: Iterable[Fields]) -> list[str]:
             same events again is harmless.
 
     """
-    pipeline = client().pipeline(transaction=False)
+    return _append(client(), entries)
+
+
+def append_at_once(entries: Iterable[Fields]) -> list[str]:
+    """Append as `append` does, and give up after a second: for whoever has somewhere else to keep them.
+
+    Raises:
+        Away: as `append`, and whatever else Valkey has against it (read-only, no rights).
+
+    """
+    url = settings().redis_url
+    if url is None:
+        raise Away("no queue: set TASUKI_REDIS_URL, or run `tasuki up`")
+    try:
+        return _append(_quick_client(url.get_secret_value()), entries)
+    except redis.RedisError as error:
+        raise Away("the queue (Valkey) takes nothing") from error
+
+
+def _append(with_client: "redis.Redis", entries: Iterable[Fields]) -> list[str]:
+    pipeline = with_client.pipeline(transaction=False)
     for fields in entries:
         pipeline.xadd(STREAM, dict(fields))  # type: ignore[arg-type]
     try:

@@ -49,6 +49,14 @@ class Settings(BaseSettings):
     web_port: Annotated[int, Field(ge=1, le=65_535)] = 8321
     #: Proxies (addresses or networks, by commas) whose X-Forwarded-For and -Proto count. Unset: nobody's do.
     web_proxies: str | None = None
+    #: File that says which platforms may send webhooks, and with which secrets and mappings. Unset: none may.
+    sources: Path | None = None
+    #: Folder in which accepted events wait while Valkey is away. Unset: `spool` in the state folder.
+    spool_dir: Path | None = None
+    #: Megabytes that the folder may hold; once it is full, senders are told to come again.
+    spool_mb: Annotated[int, Field(ge=1, le=100_000)] = 256
+    #: Days for which the raw bytes of what was not understood are kept.
+    quarantine_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     #: Seconds that one delivery may take.
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     #: Lets notices go to private addresses and by plain http: for receivers on this machine, never in production.

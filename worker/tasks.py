@@ -10,7 +10,7 @@ import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away
-from worker import queue, rulebooks
+from worker import fetching, queue, rulebooks, tidying
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended
@@ -36,6 +36,8 @@ HAND_OVER_S: Final = 5.0
 FULL_LOAD_S: Final = 0.3
 #: Seconds that one delivery may run; the sweep pokes the next.
 DELIVER_S: Final = 20.0
+#: Seconds that reading back may run; the sweep pokes the next.
+FETCH_S: Final = 5.0
 #: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
 POKE_WAITS_MS: Final = 3_000
 
@@ -161,6 +163,9 @@ def sweep() -> None:
         poke(deliver)
         if settings().crm != "none":
             poke(push_crm)
+        if fetching.is_due(now()):
+            poke(fetch)
+        tidying.wipe_expired(now())
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
 
@@ -249,6 +254,21 @@ def push_crm() -> None:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
         log.warning("task.out_of_time", task="push_crm")
+
+
+@app.task(name="tasuki.fetch")
+def fetch() -> None:
+    """Read back what thin events name, one reader of a worker at a time."""
+    _taken("tasuki.fetch")
+    try:
+        with only_one("fetch", 60) as hold:
+            until = time.monotonic() + FETCH_S
+            while hold.mine and time.monotonic() < until and fetching.fetch_some(now()):
+                hold.extend()
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="fetch")
 
 
 @app.task(name="tasuki.intake", acks_late=False)

@@ -9,6 +9,7 @@ from worker.cli import (
     demo,
     doctor,
     handoff,
+    intake,
     lead,
     outbox,
     quarantine,
@@ -44,6 +45,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(token.app, name="token")
 app.add_typer(crm.app, name="crm")
+app.add_typer(intake.app, name="intake")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

@@ -1,6 +1,7 @@
 """`tasuki quarantine`: events that were not understood, to be mended and sent again."""
 
 import sys
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from worker.cli.common import JsonFlag, command, console, print_json, print_tabl
 from worker.now import now
 from worker.queue import Fields
 from worker.screen import safe
+from worker.settings import settings
 from worker.store import quarantine
 from worker.store.db import transaction
 
@@ -35,8 +37,8 @@ def list_(
     if as_json:
         print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 - SQLAlchemy's own name for it
         return
-    print_table("quarantine", ("#", "source", "platform", "event", "received", "where", "what", "bytes", "closed"), [
-        (r.quarantine_id, r.source, r.platform, r.event_id, r.received_at, r.place, r.reason, r.raw_bytes, r.resolution)
+    print_table("quarantine", ("#", "source", "platform", "event", "received", "where", "what", "bytes", "personal", "closed"), [
+        (r.quarantine_id, r.source, r.platform, r.event_id, r.received_at, r.place, r.reason, r.raw_bytes, ", ".join(r.personal or ()), r.resolution)
         for r in rows
     ])  # fmt: skip
 
@@ -101,6 +103,8 @@ def retry(
         row = _open(number)
         if row.resolved_at is not None:
             raise Refused(f"event {number} is closed already ({row.resolution})")
+        if row.expired_at is not None and mended is None:
+            raise Refused(f"the bytes of event {number} were wiped; only a mended one can be sent (--file)")
         queue.append([_entry(row, mended)])
         with transaction() as connection:
             quarantine.mark_retried(connection, number, now())
@@ -108,17 +112,38 @@ def retry(
 
 
 def _entry(row: Any, mended: bytes | None) -> Fields:
+    """Return the event as it came, at its own time of receipt; a mapping is applied as it is today."""
+    again = {"retry_of": str(row.quarantine_id), "received_ms": str(int(row.received_at.timestamp() * 1000))}
     if mended is not None:
-        return {"event": mended, "retry_of": str(row.quarantine_id)}
+        return {"event": mended, **again}
     raw = bytes(row.raw)
     if row.platform == "canonical":
-        return {"event": raw, "retry_of": str(row.quarantine_id)}
-    return {
-        "payload": raw,
-        "platform": row.platform,
-        "source": row.source,
-        "retry_of": str(row.quarantine_id),
-    }
+        return {"event": raw, **again}
+    return {"payload": raw, "platform": row.platform, "source": row.source, **again}
+
+
+@app.command("expire")
+@command
+def expire(
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Wipe what is older; TASUKI_QUARANTINE_DAYS otherwise.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Wipe the bytes of old events, which hold personal data; workers do so by themselves.
+
+    Place and reason stay on record. Open ones are closed as expired.
+
+    Example: tasuki quarantine expire --days 7
+    """
+    at = now()
+    before = at - timedelta(days=settings().quarantine_days if days is None else days)
+    with transaction() as connection:
+        wiped = quarantine.expire(connection, before, at)
+    if as_json:
+        print_json({"wiped": wiped})
+    else:
+        console.print(f"wiped: {wiped}")
 
 
 @app.command("drop")

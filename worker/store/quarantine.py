@@ -1,13 +1,27 @@
 """Events that were not understood: kept with the reason and the raw bytes, to be mended and sent again."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from worker.incoming import Incoming
 from worker.store.db import run
+
+#: Bytes of an event that are looked at for personal data.
+_LOOKED_AT: Final = 256 * 1024
+#: Plain marks of it, also where JSON or a form has escaped the sign.
+_PERSONAL: Final = {
+    "email": re.compile(rb"[A-Za-z0-9._+-]{1,64}(?:@|%40|\\u0040)[A-Za-z0-9-]{1,63}\.[A-Za-z]"),
+    "phone": re.compile(
+        rb"(?<![0-9])(?:\+|%2B)?0?[1-9][0-9]{0,3}[ -][0-9]{1,4}[ -][0-9]{3,4}(?![0-9])|(?<![0-9])0[789]0[0-9]{8}(?![0-9])"
+    ),
+    "name": re.compile(
+        rb"(?i)(?:first|last|family|given|full)[_ ]?name|\xe5\xa7\x93|\xe6\xb0\x8f\xe5\x90\x8d"
+    ),
+}
 
 
 def keep(connection: Connection, items: Sequence[Incoming], now: datetime) -> None:
@@ -17,17 +31,38 @@ def keep(connection: Connection, items: Sequence[Incoming], now: datetime) -> No
         run(
             connection,
             "INSERT INTO tasuki.quarantine (source, event_id, stream_id, part, platform, received_at, place,"
-            " reason, raw, raw_bytes, retry_of)"
+            " reason, raw, raw_bytes, personal, retry_of)"
             " SELECT :source, :event_id, :stream_id, :part, :platform, to_timestamp(:received / 1000.0), :place,"
-            " :reason, :raw, :raw_bytes,"
+            " :reason, :raw, :raw_bytes, CAST(:personal AS text[]),"
             " (SELECT quarantine_id FROM tasuki.quarantine WHERE quarantine_id = :retry_of)"
             " ON CONFLICT (stream_id, part) DO NOTHING",
             source=_text(item.source), event_id=None if item.event_id is None else _text(item.event_id),
             stream_id=item.stream_id, part=item.part, platform=_text(item.platform), received=item.received_ms,
             place=_text(item.problem.place)[:300], reason=_text(item.problem.mend)[:1000], raw=item.raw,
-            raw_bytes=len(item.raw), retry_of=item.retry_of,
+            raw_bytes=len(item.raw), personal=personal_in(item.raw), retry_of=item.retry_of,
         )  # fmt: skip
     del now
+
+
+def personal_in(raw: bytes) -> list[str]:
+    """Return which kinds of personal data the bytes plainly hold: `email`, `phone`, `name`.
+
+    A mark for whoever handles them, not a proof that there is nothing else.
+    """
+    seen = raw[:_LOOKED_AT]
+    return [kind for kind, pattern in _PERSONAL.items() if pattern.search(seen)]
+
+
+def expire(connection: Connection, before: datetime, now: datetime) -> int:
+    """Wipe the raw bytes of what was received before; open ones are closed as expired. Return how many."""
+    result = run(
+        connection,
+        "UPDATE tasuki.quarantine SET raw = ''::bytea, expired_at = :now,"
+        " resolution = coalesce(resolution, 'expired'), resolved_at = coalesce(resolved_at, :now)"
+        " WHERE expired_at IS NULL AND received_at < :before",
+        before=before, now=now,
+    )  # fmt: skip
+    return int(result.rowcount)
 
 
 def _text(value: str) -> str:
@@ -76,7 +111,7 @@ def listed(connection: Connection, *, everything: bool, limit: int) -> list[Any]
         run(
             connection,
             "SELECT quarantine_id, source, platform, event_id, received_at, place, reason, raw_bytes, retried_at,"  # noqa: S608
-            f" resolved_at, resolution FROM tasuki.quarantine {where} ORDER BY quarantine_id DESC LIMIT :n",
+            f" resolved_at, resolution, personal, expired_at FROM tasuki.quarantine {where} ORDER BY quarantine_id DESC LIMIT :n",
             n=limit,
         )
     )

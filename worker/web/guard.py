@@ -16,6 +16,8 @@ log = get_logger()
 
 #: The largest body that is read, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
+#: The same for webhooks, where each source has a smaller bound of its own.
+MAX_INTAKE_BYTES: Final = 8 * 1024 * 1024
 #: Asked by address or by a name of the inside: probes and scrapers. They build nothing from the host's name.
 ANY_HOST: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -65,6 +67,8 @@ class Guard:
     async def _answer(self, exchange: "_Exchange") -> None:
         try:
             await self._app(exchange.scope, exchange.receive, exchange.send)
+            if exchange.is_too_large and not exchange.status:  # the app took it for a sender who hung up
+                await exchange.refuse_size()
         except Exception:  # whatever it is: its text may quote a lead or a link, so only its type is logged
             if not exchange.is_too_large:
                 log.exception("http.failed", what=exchange.scope["method"])
@@ -97,9 +101,10 @@ class _Exchange:
         self._send = send
         self._is_secure = is_secure
         self._size = 0
+        self._most = MAX_INTAKE_BYTES if "/intake/" in scope["path"] else MAX_BODY_BYTES
         said = Headers(scope=scope).get("content-length", "")
         #: Once it is, the answer says so, whatever the app made of the rest.
-        self.is_too_large = said.isdecimal() and int(said) > MAX_BODY_BYTES
+        self.is_too_large = said.isdecimal() and int(said) > self._most
 
     async def receive(self) -> Message:
         """Hand over the next part of the body, unless there is too much of it."""
@@ -107,15 +112,19 @@ class _Exchange:
         if not self.is_too_large:
             message = await self._receive()
             self._size += len(message.get("body", b""))
-            self.is_too_large = self._size > MAX_BODY_BYTES
+            self.is_too_large = self._size > self._most
         return {"type": "http.disconnect"} if self.is_too_large else message
+
+    async def refuse_size(self) -> None:
+        """Answer that the body is too large."""
+        refusal = problem(413, "too-large", f"at most {self._most:,} bytes")
+        await refusal(self.scope, self._receive, self.send)
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer."""
         if message["type"] == "http.response.start":
             if self.is_too_large and message["status"] != 413:  # noqa: PLR2004
-                refusal = problem(413, "too-large", f"at most {MAX_BODY_BYTES:,} bytes")
-                await refusal(self.scope, self._receive, self.send)
+                await self.refuse_size()
                 return
             self.status = message["status"]
             self._make_safe(MutableHeaders(scope=message))

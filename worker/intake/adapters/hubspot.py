@@ -28,19 +28,23 @@ _PROPERTIES: Final = {
     "company_size": "employees", "industry": "industry", "state": "region", "country": "country",
     "hs_language": "language",
 }  # fmt: skip
+#: What is asked of a contact that is read back.
+READ_PROPERTIES: Final = (*_PROPERTIES, "hs_email_optout", "createdate", "lastmodifieddate")
 _TOLD: Final = {"amount": "amount", "closed_lost_reason": "reason", "hs_closed_lost_reason": "reason"}
 #: Objects whose changes say nothing of a lead.
 _OTHER_OBJECTS: Final = frozenset(("company", "ticket", "product", "line_item", "conversation"))
 
 
 def translate(document: Any, source: str) -> Found:
-    """Translate an array of thin events, one workflow contact, or a page of form submissions."""
+    """Translate an array of thin events, one workflow contact, contacts read back, or form submissions."""
     if isinstance(document, list):
         told = _told_of_deals(document)
         return each(document, lambda item: _change(item, source, told))
     body = an_object(document, "payload")
     if "results" in body:
         return each(body["results"], lambda item: _submission(item, source), "results")
+    if "contacts" in body:
+        return each(body["contacts"], lambda item: _contact(item, source), "contacts")
     if "vid" in body:
         return [_workflow(body, source)]
     return each([body], lambda item: _change(item, source, {}))
@@ -76,7 +80,10 @@ def _change(item: dict[str, Any], source: str, told: dict[str, dict[str, Any]]) 
         no = {"consent": {"email": False}}
         return [event("lead.consent", key=made, source=source, time=at, subject=whom, data=no)]
     data = {_PROPERTIES[prop]: value} if isinstance(prop, str) and prop in _PROPERTIES else {}
-    return [event("lead.captured", key=made, source=source, time=at, subject=whom, data=data)]
+    found = event("lead.captured", key=made, source=source, time=at, subject=whom, data=data)
+    if what in ("creation", "merge", "restore"):
+        found["read_back"] = f"contact:{whom}"  # it says no more than that there is a contact
+    return [found]
 
 
 def _survivor(item: dict[str, Any]) -> Any:
@@ -111,6 +118,17 @@ def _workflow(body: dict[str, Any], source: str) -> dict[str, Any]:
         data["consent"] = {"email": False}
     at = instant(changed, "properties.lastmodifieddate")
     return event("lead.captured", key=key(whom, changed), source=source, time=at, subject=whom, data=data)
+
+
+def _contact(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    """Read a contact as the CRM API gives it, read back by its id."""
+    whom, values = need_key(item.get("id"), "id"), inner(item, "properties")
+    changed = item.get("updatedAt") or values.get("lastmodifieddate")
+    data = gather(values, _PROPERTIES)
+    if is_yes(values.get("hs_email_optout")):
+        data["consent"] = {"email": False}
+    made, at = key("read", whom, changed), instant(changed, "updatedAt")
+    return [event("lead.captured", key=made, source=source, time=at, subject=whom, data=data)]
 
 
 def _submission(item: dict[str, Any], source: str) -> list[dict[str, Any]]:

@@ -31,6 +31,14 @@ _FIELDS: Final = {
 }  # fmt: skip
 #: Form fields and "Change Data Value" name the fields by their SOAP names: FirstName for firstName.
 _BY_SOAP: Final = {name[0].upper() + name[1:]: field for name, field in _FIELDS.items()}
+#: What is asked of a lead that is read back.
+READ_FIELDS: Final = (
+    *(name for name in _FIELDS if name != "programName"),
+    "id",
+    "unsubscribed",
+    "createdAt",
+    "updatedAt",
+)
 _ACTS: Final = {
     3: "page_view", 6: "email_sent", 8: "email_bounce", 10: "email_open", 11: "email_click",
     27: "email_bounce",
@@ -63,7 +71,10 @@ def _activity(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
     data["campaign"] = act.get("programName")
     whom = need_key(act.get("leadId"), "data.leadId")
     at = instant(act.get("activityDate") or item.get("time"), "data.activityDate")
-    return [event(kind, key=key(made), source=source, time=at, subject=whom, data=data)]
+    told = event(kind, key=key(made), source=source, time=at, subject=whom, data=data)
+    if act.get("activityTypeId") != _DELETE:
+        told["read_back"] = f"lead:{whom}"  # activities name the lead by its number only
+    return [told]
 
 
 def _meaning(act: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -48,7 +48,8 @@ def _thin(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
         return []
     at = instant(value.get("created_time"), "value.created_time")
     made = key("leadgen", whom)  # the bare leadgen_id is the key of the lead read back, which says more
-    return [event("lead.captured", key=made, source=source, time=at, subject=whom, data={})]
+    found = event("lead.captured", key=made, source=source, time=at, subject=whom, data={})
+    return [{**found, "read_back": f"lead:{whom}"}]
 
 
 def _lead(item: dict[str, Any], source: str) -> list[dict[str, Any]]:

@@ -55,13 +55,19 @@ def translate(platform: str, raw: bytes, source: str, received_at: datetime | No
     adapter = ADAPTERS.get(platform)
     if adapter is None:
         raise NotUnderstood("platform", f"unknown; known are {', '.join(sorted(ADAPTERS))}")
-    document = _parse(platform, raw)
+    document = parse(platform, raw)
     if _is_test(document):
         return []
     return [_dated(found, received_at) for found in adapter(document, source)]
 
 
-def _parse(platform: str, raw: bytes) -> Any:
+def parse(platform: str, raw: bytes) -> Any:
+    """Return the tree of a payload, in the form that its adapter reads.
+
+    Raises:
+        NotUnderstood: it is not of the platform's form.
+
+    """
     if platform == "activecampaign":
         return wire.form(raw)
     if platform == "salesforce" and raw.lstrip().startswith(b"<"):
