@@ -40,10 +40,11 @@ LANE_SIZE: Final = 20
 #: Due messages of a receiver that are looked at, to see which belong together.
 LOOK_AT: Final = 200
 #: Wall seconds after which a lane takes no further message.
-LANE_S: Final = 5.0
-#: Wall seconds for which one worker has its messages to itself, beyond the time that one delivery may take; a
-#: dead worker's are taken up again after it.
-LEASE_S: Final = 60.0
+LANE_S: Final = 3.0
+#: Wall seconds for which one worker has messages and their receiver to itself, beyond twice the time that one
+#: delivery may take (connecting, and the last message). A dead worker's are taken up again after it, and until
+#: then nobody is sent to at that receiver: long enough for a lane, and not a moment longer.
+LEASE_S: Final = 10.0
 #: Wall seconds between two looks at what has become due while lanes are busy.
 LOOK_EVERY_S: Final = 0.2
 #: Seconds before each next try; the last one goes on for ever, so that nothing told is dropped silently.
@@ -148,7 +149,8 @@ def _load(connection: Connection, chosen: dict[str, list[Any]], loaded: Loaded, 
     messages = [row for rows in chosen.values() for row in rows]
     if not messages:
         return []
-    until = now + timedelta(seconds=(LEASE_S + settings().delivery_timeout_s) / max(wall_seconds(1.0), 1e-9))
+    lease_s = LEASE_S + 2 * settings().delivery_timeout_s
+    until = now + timedelta(seconds=lease_s / max(wall_seconds(1.0), 1e-9))
     deliveries.lease(connection, [row.message_id for row in messages], list(chosen), until)
     carried: dict[int, list[Any]] = {}
     digests = [row.message_id for row in messages if row.kind == "digest"]
