@@ -30,7 +30,7 @@ SHORTEST: Final = 4
 #: The same where the name has kanji, of which each says more.
 SHORTEST_KANJI: Final = 3
 #: Two names on one domain that are less alike (0-100) are two companies of a group.
-ALIKE: Final = 55.0
+ALIKE: Final = 70.0
 #: Names that are at least so alike (0-100) are shown to people as maybe one company.
 LIKELY: Final = 80.0
 

@@ -129,6 +129,8 @@ _IS_UNIT = re.compile(rf"(?:{_JA_UNIT}|{_EN_UNIT})(?:\s+(?:{_JA_UNIT}|{_EN_UNIT}
 #: A unit written on to the name without a blank: behind a place, or a word of what its people do.
 _GLUED = re.compile(rf"(?<=.{{2}})(?:(?:{_PLACES})(?:第[一二三四五\d])?(?:{_STRICT}|工場|事業所|センター)|本社|(?:{_WORK})(?:部門?|課|室|本部|統括部))$")  # fmt: skip
 _EN_GLUED = re.compile(rf"(?<=\w)[\s,/|-]+(?:(?:{_LATIN_PLACE})\s+(?:{_LATIN_UNIT})|[a-z&]+\s+(?:department|dept|division)\.?|(?:head|regional)\s+office|headquarters)$")  # fmt: skip
+#: A department and nothing else: 営業部.
+_ONLY_UNIT = re.compile(rf"(?:{_WORK})(?:部門?|課|室|本部|統括部)(?:\s+{_JA_UNIT})*")
 _BLANKS = re.compile(r"[\s/|,、，:：]+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _MARKS = re.compile(r"([a-z])[\u0300-\u036f]+")
@@ -148,6 +150,8 @@ def read_company(text: str) -> Company:
     name = f"{plain} {behind}".strip() if behind else plain
     if unit is None:
         name, unit = _without_unit(name, said_form=form is not None)
+    if _ONLY_UNIT.fullmatch(name):
+        return Company("", form, name)
     key = _key(name) or _key(plain) or _key(_JA_FORM.sub(" ", _plain(text)))
     return Company("" if key in _NO_COMPANY else key[:MAX_KEY], form, unit)
 
@@ -187,7 +191,7 @@ def _without_form(text: str) -> tuple[str, str | None, str]:
             start = one.start()
     before, behind = text[:start].strip(" ,.;-/"), text[end:].strip(" ,.;-/()")
     if not _key(before):
-        return (text, None, "") if not _key(behind) else (behind, None, "")
+        return text, None, ""
     return before, _latin_form(text[start:end]), behind
 
 

@@ -62,7 +62,7 @@ def _postal_regions() -> dict[str, str]:
 
 
 _POSTAL: Final = _postal_regions()
-_AREA: Final[dict[str, str]] = dict(tables.rows("area_codes.tsv"))  # type: ignore[arg-type]
+_AREA: Final[dict[str, str]] = {code: region for code, region in tables.rows("area_codes.tsv")}  # noqa: C416
 _LONGEST_AREA: Final = max(map(len, _AREA))
 _POSTAL_CODE = re.compile(r"(?:〒|jp-?|t)?\s*(\d{3})-?\s?(\d{4})")
 #: Mobile, IP, toll-free and the like: they say no place.

@@ -66,7 +66,7 @@ def judge_batch(
     placed = _identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
-    _judge_and_save(connection, list(rows.values()), loaded, now, result)
+    judge_and_save(connection, list(rows.values()), loaded, now, result)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
     quarantine.resolve_retries(connection, items, unfit, now)
@@ -83,7 +83,7 @@ def rejudge(connection: Connection, lead_ids: Iterable[int], loaded: Loaded, now
     """Judge leads again without a new event: a review is due, or the rulebook changed."""
     result = Judged()
     rows = [row for row in leads.lock_leads(connection, lead_ids).values() if row.merged_into is None]
-    _judge_and_save(connection, rows, loaded, now, result)
+    judge_and_save(connection, rows, loaded, now, result)
     return result
 
 
@@ -196,7 +196,7 @@ def _fold(
     leads.insert_events(connection, applied)
 
 
-def _judge_and_save(
+def judge_and_save(
     connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged
 ) -> None:
     """Judge each lead once and write leads, decisions, ready leads and what ends with sales."""

@@ -2,7 +2,7 @@
 
 CREATE TABLE tasuki.account_identity (
     kind text NOT NULL CHECK (kind IN ('corporate_number', 'domain', 'name')),
-    value text NOT NULL,
+    value text COLLATE "C" NOT NULL,
     -- of names: where the company sits (JP-13, or a country, or not known), and its legal form
     place text NOT NULL DEFAULT '',
     form text NOT NULL DEFAULT '',
@@ -61,7 +61,15 @@ CREATE TABLE tasuki.account_compared (
     until timestamptz NOT NULL
 );
 
-ALTER TABLE tasuki.lead_merge ADD COLUMN undone_by text, ADD COLUMN by text;
+-- what a merge of leads moved, so that it can be undone: which events, and who stood where with sales
+ALTER TABLE tasuki.lead_merge ADD COLUMN by text, ADD COLUMN undone_by text,
+    ADD COLUMN standing jsonb NOT NULL DEFAULT '{}';
+CREATE TABLE tasuki.lead_merge_event (
+    merge_id bigint NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    PRIMARY KEY (merge_id, source, event_id)
+);
 CREATE INDEX lead_merge_kept ON tasuki.lead_merge (kept) WHERE undone_at IS NULL;
 ALTER TABLE tasuki.merge_candidate
     ADD COLUMN settled_at timestamptz,
