@@ -156,6 +156,27 @@ def _by_name(candidate: Candidate, near: list[Account], maybe: dict[str, str]) -
     return None
 
 
+def bridged(candidate: Candidate, chosen: str, known: Iterable[Account]) -> list[str]:
+    """Return accounts that are the chosen one, too, as this lead shows: known by its name alone, in its place.
+
+    Had the lead come first, they would be one; so they are made one, whoever came first.
+    """
+    company = candidate.company
+    if company is None or not _says_enough(company.name):
+        return []
+    return [
+        account.key
+        for account in known
+        if account.key != chosen
+        and not account.domains
+        and not account.numbers
+        and any(
+            one.name == company.name and _same_place(candidate, one) and _same_form(company.form, one.form)
+            for one in account.names
+        )
+    ]
+
+
 def _other_number(candidate: Candidate, account: Account) -> bool:
     return (
         candidate.corporate_number is not None

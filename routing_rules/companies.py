@@ -136,12 +136,45 @@ _NOT_WORD = re.compile(r"[\W_]+")
 _MARKS = re.compile(r"([a-z])[\u0300-\u036f]+")
 
 
+def _letters() -> str:
+    """Return the letters that stay what they are when a name is read, as ranges of a regular expression."""
+    spans = [(0x4E00, 0x9FFF), (0x3042, 0x3093), (0x30A2, 0x30F3), (0x30, 0x39)]
+    kept = [
+        at
+        for first, last in spans
+        for at in range(first, last + 1)
+        if at not in _OLD and at not in _SMALL_KANA
+    ]
+    found, start = [], kept[0]
+    for at, following in zip(kept, [*kept[1:], 0], strict=True):
+        if following != at + 1:
+            found.append(f"{chr(start)}-{chr(at)}")
+            start = following
+    return "".join(found)
+
+
+#: A plain Japanese name with its legal form, as most are: it costs a tenth to read.
+_QUICK = re.compile(
+    "(株式会社|有限会社|合同会社)(X{2,60})|(X{2,60})(株式会社|有限会社|合同会社)".replace(
+        "X", f"[{_letters()}]"
+    )
+)
+_UNIT_ENDS: Final = frozenset(
+    word[-1] for kind in ("suffix", "strict", "department") for word in _table("units.tsv", kind)
+) | set("部課室係社様殿中法人会合")
+
+
 @lru_cache(maxsize=65_536)
 def read_company(text: str) -> Company:
     """Return a company's name as it is matched: ㈱ＡＢＣ, ABC株式会社 東京支店 and (株)abc are one.
 
     Any text is read, and none raises; a text that names no company has an empty name.
     """
+    quick = _QUICK.fullmatch(text)
+    if quick is not None:
+        name = quick[2] or quick[3]
+        if name[-1] not in _UNIT_ENDS and name not in _NO_COMPANY:
+            return Company(name, _JA[quick[1] or quick[4]])
     plain = _plain(text)
     unit: str | None = None
     plain, form, behind = _without_form(plain)

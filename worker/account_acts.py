@@ -317,6 +317,25 @@ def propose(connection: Connection, now: datetime, limit: int = 500) -> int:
     return len(rows)
 
 
+def join_bridged(connection: Connection, now: datetime, limit: int = 50) -> int:
+    """Make one what a lead showed to be one account: known by domain there, by the same name and place here."""
+    rows = run(
+        connection,
+        "SELECT one, account_key FROM tasuki.account_candidate c WHERE because = :b AND settled IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM tasuki.account_identity i WHERE i.account_key = c.account_key"
+        "  AND i.kind <> 'name') ORDER BY 1, 2 LIMIT :n FOR UPDATE SKIP LOCKED",
+        b=accounts.BRIDGE, n=limit,
+    ).all()  # fmt: skip
+    joined = 0
+    for row in rows:
+        try:
+            merge(connection, row.one, row.account_key, "tasuki", now)
+            joined += 1
+        except Refused:  # merged meanwhile, under another key
+            _settle(connection, row.one, row.account_key, "merged", now)
+    return joined
+
+
 def _likely(connection: Connection, rows: list[Any]) -> list[tuple[str, str, str, float]]:
     """Return pairs of accounts in one place, or one of them in none, whose names are alike."""
     heads = sorted({row.value[:2] for row in rows})

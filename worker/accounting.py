@@ -15,6 +15,7 @@ from routing_rules.accounts import (
     Account,
     Candidate,
     Match,
+    bridged,
     candidate_of,
     match,
     name_key,
@@ -22,7 +23,7 @@ from routing_rules.accounts import (
 )
 from schemas.lead import LeadState
 from worker.store import accounts
-from worker.store.accounts import Key, Near, Row
+from worker.store.accounts import BRIDGE, Key, Near, Row
 from worker.store.leads import LeadRow
 
 #: Names that are kept of one account; more are a form's noise.
@@ -101,10 +102,14 @@ def _account(
     found = [account for key in keys for account in near.having.get(key, ())]
     chosen = match(candidate, found) if found else Match(None, None)
     key = chosen.account or _open(candidate, chosen, near)
-    if chosen.candidates:
-        one = key if chosen.account is None and key is not None else f"lead:{lead_id}"
-        if chosen.account is None:
-            maybe.extend((one, other, because, _SCORES[because]) for other, because in chosen.candidates)
+    if chosen.account is None:
+        one = f"lead:{lead_id}" if key is None else key
+        maybe.extend((one, other, because, _SCORES[because]) for other, because in chosen.candidates)
+    elif candidate.company is not None:
+        named = near.having.get(("name", candidate.company.name), ())
+        if any(account.key != chosen.account for account in named):
+            same = bridged(candidate, chosen.account, named)
+            maybe.extend((chosen.account, other, BRIDGE, 99.0) for other in same)
     if key is not None:
         _learn(key, candidate, near, learned)
     return key

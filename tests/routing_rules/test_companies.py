@@ -168,3 +168,13 @@ def test_any_domain_is_read(declared: str, email: str) -> None:
     """No site and no address is too odd."""
     domain = domain_of(declared, f"a@{email}")
     assert domain is None or registrable(domain) == domain
+
+
+@given(
+    st.sampled_from(["株式会社{}", "{}有限会社", "合同会社{}", "{}株式会社"]),
+    st.text(st.sampled_from("青葉商事湊運送日本東京支店部課室係会社法人医療合同株式有限個学生ミナトホデング国國斉斎やゃアァー様殿御中0１１９a"), max_size=8),
+)  # fmt: skip
+def test_the_quick_way_says_what_the_slow_way_says(form: str, name: str) -> None:
+    """A blank sends a name the slow way; it is read the same without one."""
+    written = form.format(name)
+    assert read_company(written) == read_company(f"\u200b{written}")

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from routing_rules.companies import normal_name
 from schemas.errors import Refused
 from worker import account_acts
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
@@ -87,6 +88,7 @@ def candidates(
 
     Example: tasuki account candidates
     """
+    in_transaction(lambda c: account_acts.join_bridged(c, now()))
     while in_transaction(lambda c: account_acts.propose(c, now())):
         pass
     with transaction() as connection:
@@ -159,7 +161,7 @@ def _identity(word: str) -> tuple[str, str]:
     kind, found, value = word.partition("=")
     if not found or kind not in ("corporate_number", "domain", "name"):
         raise Refused(f"{word!r}: write domain=..., corporate_number=... or name=...")
-    return (kind, account_acts.normal_name(value) if kind == "name" else value.strip().lower())
+    return (kind, normal_name(value) if kind == "name" else value.strip().lower())
 
 
 @app.command("put")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,8 @@ from worker.store import copying
 from worker.store.db import run
 from worker.store.rows import as_json
 
+#: Why a candidate is certain: a lead of one account showed that the other is it, too.
+BRIDGE: Final = "bridge"
 #: Kind and value of an identity.
 Key = tuple[str, str]
 #: kind, value, place, form, account_key.
