@@ -125,10 +125,14 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
     for key, deal in other.deals.items():
         if _newer_deal(result.deals.get(key), deal):
             result.deals[key] = deal
-    for name, guess in other.guessed.items():
-        if _newer_guess(result.guessed.get(name), guess):
-            result.guessed[name] = guess
+    _merge_guesses(result.guessed, other.guessed)
     if other.first is not None and (result.first is None or other.first < result.first):
         result.first = other.first
     result.newest_ms = max(result.newest_ms, other.newest_ms)
     return result
+
+
+def _merge_guesses(mine: dict[str, tuple[int, str, Any]], theirs: dict[str, tuple[int, str, Any]]) -> None:
+    for name, guess in theirs.items():
+        if _newer_guess(mine.get(name), guess):
+            mine[name] = guess

@@ -15,7 +15,7 @@ MAX_TITLE: Final = 200
 def _rules(kind: str, values: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the lines of one kind, compiled.
 
-    ASCII: \\b parts IT from 部長 in IT部長, since only ASCII letters then make a word.
+    ASCII: a word boundary parts IT from 部長 in IT部長, since only ASCII letters then make a word.
 
     Raises:
         ValueError: a line names a value that conditions do not know.

@@ -22,6 +22,7 @@ from routing_rules.accounts import (
     new_key,
 )
 from schemas.lead import LeadState
+from worker.enrichment.asking import note_questions
 from worker.store import accounts
 from worker.store.accounts import BRIDGE, Key, Near, Row
 from worker.store.leads import LeadRow
@@ -70,6 +71,11 @@ def _place(connection: Connection, rows: list[LeadRow], now: datetime) -> None:
         key = _account(candidate, near, learned, maybe, row.lead_id)
         row.account_key = key
         row.account_owner = None if key is None else near.owners.get(key)
+    note_questions(
+        connection,
+        ((row.lead_id, candidate.corporate_number, candidate.domain) for row, candidate in said),
+        now,
+    )
     if learned:
         accounts.insert_identities(connection, learned, int(now.timestamp() * 1000))
     if maybe:

@@ -36,6 +36,7 @@ app.conf.update(
         "tasuki.hand_over": {"queue": "tasuki.hand_over"},
         "tasuki.sweep": {"queue": "tasuki.sweep"},
         "tasuki.deliver": {"queue": "tasuki.deliver"},
+        "tasuki.enrich": {"queue": "tasuki.enrich"},
         "tasuki.intake": {"queue": "intake"},
     },
     task_acks_late=False,
@@ -66,7 +67,15 @@ app.conf.update(
 )
 
 #: The queues that one worker consumes.
-QUEUES = ("tasuki.judge", "tasuki.hand_over", "tasuki.sweep", "tasuki.deliver", "intake", "tasuki")
+QUEUES = (
+    "tasuki.judge",
+    "tasuki.hand_over",
+    "tasuki.sweep",
+    "tasuki.deliver",
+    "tasuki.enrich",
+    "intake",
+    "tasuki",
+)
 
 
 @signals.setup_logging.connect

@@ -9,11 +9,13 @@ import redis
 import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
-from schemas.errors import Away
+from schemas.errors import Away, Refused
 from worker import queue, rulebooks
+from worker.account_acts import join_bridged, propose
 from worker.app import app
 from worker.delivering import deliver_due
 from worker.drain import drain
+from worker.enrichment.asking import ask_due
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged, rejudge
 from worker.locks import lock_key, only_one
@@ -21,6 +23,7 @@ from worker.logs import get_logger
 from worker.now import now, wall_time
 from worker.settings import settings
 from worker.store.db import in_transaction
+from worker.store.enrichment import has_due
 from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
 log = get_logger()
@@ -31,6 +34,10 @@ HAND_OVER_S: Final = 5.0
 FULL_LOAD_S: Final = 0.3
 #: Seconds that one delivery may run; the sweep pokes the next.
 DELIVER_S: Final = 20.0
+#: Seconds that one round of outside sources may run; the sweep pokes the next.
+ENRICH_S: Final = 10.0
+#: Seconds between two looks at accounts that may be one.
+ACCOUNTS_EVERY_S: Final = 30
 #: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
 POKE_WAITS_MS: Final = 3_000
 
@@ -151,8 +158,16 @@ def sweep() -> None:
         pools = in_transaction(lambda c: due_pools(c, now()))
         poke_pools(pools)
         poke(deliver)
+        _poke_enrich()
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
+
+
+def _poke_enrich() -> None:
+    """Poke the outside sources when a question is due, and the accounts now and then."""
+    asks = settings().enrichment_file is not None and in_transaction(lambda c: has_due(c, now()))
+    if asks or queue.client().set("tasuki:looked:accounts", 1, nx=True, ex=ACCOUNTS_EVERY_S):
+        poke(enrich)
 
 
 def _sweep_clocks() -> None:
@@ -201,6 +216,25 @@ def deliver() -> None:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
         log.warning("task.out_of_time", task="deliver")
+
+
+@app.task(name="tasuki.enrich")
+def enrich() -> None:
+    """Ask outside sources what is due, and join accounts that leads showed to be one; one at a time, for a while."""
+    _taken("tasuki.enrich")
+    try:
+        with only_one("enrich", 60) as hold:
+            if not hold.mine:
+                return
+            in_transaction(lambda c: join_bridged(c, now()))
+            in_transaction(lambda c: propose(c, now()))
+            ask_due(now(), time.monotonic() + ENRICH_S)
+    except Refused as refusal:
+        log.warning("enrichment.refused", reason=str(refusal)[:200])
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="enrich")
 
 
 @app.task(name="tasuki.intake", acks_late=False)

@@ -5,22 +5,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from routing_rules.accounts import (
     Account,
     Candidate,
     Name,
     candidate_of,
-    likeness,
     match,
-    name_key,
     new_key,
 )
-from routing_rules.companies import read_company
-from schemas.errors import NotUnderstood
 from schemas.event import normal_email
 from schemas.lead import LeadState
 

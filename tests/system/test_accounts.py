@@ -47,7 +47,7 @@ def accounts(system: System) -> dict[str, str | None]:
         "SELECT k.value, l.account_key FROM tasuki.lead_key k JOIN tasuki.lead l USING (lead_id)"
         " WHERE k.kind = 'ma:test' ORDER BY 1"
     )
-    return {key: account for key, account in rows}
+    return dict(tuple(row) for row in rows)
 
 
 LEADS = {

@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import account, check, demo, doctor, handoff, lead, quarantine, queue, rules, run
+from worker.cli import account, check, demo, doctor, enrichment, handoff, lead, quarantine, queue, rules, run
 
 app = typer.Typer(
     name="tasuki",
@@ -20,6 +20,7 @@ app.command("send")(queue.send)
 app.command("drain")(queue.drain)
 app.add_typer(lead.app, name="lead")
 app.add_typer(account.app, name="account")
+app.add_typer(enrichment.app, name="enrichment")
 app.add_typer(handoff.app, name="handoff")
 app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")

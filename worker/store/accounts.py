@@ -107,7 +107,7 @@ def pins(connection: Connection, lead_ids: Sequence[int]) -> dict[int, str]:
         connection, "SELECT lead_id, account_key FROM tasuki.account_pin WHERE lead_id = ANY(:ids)",
         ids=list(lead_ids),
     )  # fmt: skip
-    return {lead_id: key for lead_id, key in rows}
+    return dict(tuple(row) for row in rows)
 
 
 def owners(connection: Connection, account_keys: Iterable[str]) -> dict[str, str]:
@@ -117,4 +117,4 @@ def owners(connection: Connection, account_keys: Iterable[str]) -> dict[str, str
         "SELECT account_key, owner FROM tasuki.account WHERE account_key = ANY(:keys)",
         keys=sorted(account_keys),
     )
-    return {key: owner for key, owner in rows}
+    return dict(tuple(row) for row in rows)
