@@ -64,7 +64,7 @@ def _postal_regions() -> dict[str, str]:
 _POSTAL: Final = _postal_regions()
 _AREA: Final[dict[str, str]] = {code: region for code, region in tables.rows("area_codes.tsv")}  # noqa: C416
 _LONGEST_AREA: Final = max(map(len, _AREA))
-_POSTAL_CODE = re.compile(r"(?:〒|jp-?|t)?\s*(\d{3})-?\s?(\d{4})")
+_POSTAL_CODE = re.compile(r"(?:〒|jp-?|t)?\s*(\d{3})[-‐‑‒–—―−ー]?\s?(\d{4})")
 #: Mobile, IP, toll-free and the like: they say no place.
 _NO_PLACE: Final = ("0120", "0570", "0800", "0990", "0180", "020", "050", "060", "070", "080", "090")
 _LAND_LINE_DIGITS: Final = 10
@@ -104,7 +104,7 @@ def country_of_region(region: str) -> str | None:
 @lru_cache(maxsize=16_384)
 def region_of_postal_code(code: str) -> str | None:
     """Return the prefecture of a Japanese postal code (100-0001, 〒1000001), None where it is none."""
-    found = _POSTAL_CODE.fullmatch(unicodedata.normalize("NFKC", code[:30]).strip().lower().replace("‐", "-"))
+    found = _POSTAL_CODE.fullmatch(unicodedata.normalize("NFKC", code[:30]).strip().lower())
     return None if found is None else _POSTAL.get(found[1][:2])
 
 

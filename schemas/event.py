@@ -273,7 +273,7 @@ def flatten(
     activity, consent = pop("activity", None), pop("consent", {})
     opportunity, amount = pop("opportunity", None), pop("amount", None)
     currency, reason = pop("currency", None), pop("reason", None)
-    if subject and "@" in subject and "email" not in said and keys[0][0] == "email":
+    if subject and "@" in subject and "email" not in said and keys and keys[0][0] == "email":
         said["email"] = keys[0][1]
     status = DEAL_STATUS.get(event_type)
     if status is None or opportunity is None:

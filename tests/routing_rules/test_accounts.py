@@ -5,14 +5,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from routing_rules.accounts import (
     Account,
     Candidate,
     Name,
     candidate_of,
+    likeness,
     match,
+    name_key,
     new_key,
 )
+from routing_rules.companies import read_company
 from schemas.event import normal_email
 from schemas.lead import LeadState
 
@@ -105,3 +112,98 @@ def test_matches_are_certain_and_most_are_found() -> None:
     print("wrong:", [(pair.why, pair.one, pair.other) for pair in wrong])
     assert precision >= PRECISION
     assert recall >= RECALL
+
+
+AOBA = Account("a", domains={"aoba.co.jp"}, names={Name("青葉製作所", "JP-13", "kk")})
+NUMBERED = Account("n", numbers={"1" * 13}, domains={"aoba.co.jp"}, names={Name("青葉製作所", "JP-13", "kk")})
+
+
+def says(
+    name: str = "", domain: str | None = None, number: str | None = None, place: str = "JP-13"
+) -> Candidate:
+    """Return what a lead says."""
+    return Candidate(number, domain, read_company(name) if name else None, place)
+
+
+@pytest.mark.parametrize(
+    "candidate, known, account, because",
+    [
+        (says(number="1" * 13, domain="wakaba.co.jp", name="若葉"), [NUMBERED, AOBA], "n", "corporate_number"),
+        (says(domain="aoba.co.jp"), [AOBA], "a", "domain"),
+        (says(domain="aoba.co.jp"), [AOBA, NUMBERED], None, None),
+        (says(domain="aoba.co.jp", number="2" * 13), [NUMBERED], None, None),
+        (says(domain="aoba.co.jp", number="2" * 13), [AOBA], "a", "domain"),
+        (says("青葉製作所"), [AOBA], "a", "name"),
+        (says("青葉製作所"), [AOBA, Account("b", names={Name("青葉製作所", "JP-13")})], None, None),
+        (says("青葉製作所", domain="aoba-ss.jp"), [AOBA], None, None),
+        (says("青葉製作所", place="JP-27"), [AOBA], None, None),
+        (says("有限会社青葉製作所"), [AOBA], None, None),
+        (says("青葉製作所", number="2" * 13), [NUMBERED], None, None),
+        (says("青葉製作所", domain="aoba.co.jp"), [AOBA, Account("b", domains={"aoba.co.jp"}, names={Name("aoba", "JP-13")})], "a", "domain_and_name"),
+        (says(), [AOBA], None, None), (says("青葉製作所"), [], None, None),
+    ],
+)  # fmt: skip
+def test_the_surest_evidence_decides_and_contradictions_count(
+    candidate: Candidate, known: list[Account], account: str | None, because: str | None
+) -> None:
+    """Number, domain, name; several that fit, or evidence against it, is no match and is listed."""
+    chosen = match(candidate, known)
+    assert (chosen.account, chosen.because) == (account, because)
+    if account is None and known and candidate != says():
+        assert {key for key, _ in chosen.candidates} == {one.key for one in known}
+
+
+@given(st.permutations([AOBA, NUMBERED, Account("b", names={Name("青葉製作所", "")}), Account("c")]), st.sampled_from(["", "青葉製作所", "若葉"]),
+       st.sampled_from([None, "aoba.co.jp", "x.jp"]), st.sampled_from([None, "1" * 13, "2" * 13]))  # fmt: skip
+def test_the_order_of_what_is_known_is_of_no_account(
+    known: list[Account], name: str, domain: str | None, number: str | None
+) -> None:
+    """Whichever account is looked at first, the match is the same."""
+    candidate = says(name, domain, number)
+    assert match(candidate, known) == match(candidate, sorted(known, key=lambda one: one.key))
+
+
+@pytest.mark.parametrize(
+    "candidate, key",
+    [
+        (says("青葉", "aoba.co.jp", "1" * 13), "corp:" + "1" * 13), (says("青葉", "aoba.co.jp"), "domain:aoba.co.jp"),
+        (says("株式会社青葉製作所"), "name:青葉製作所:JP-13:kk"), (says("青葉製作所", place=""), None), (says("なし"), None),
+        (says("ミズナラテクノロジー", place=""), "name:ミズナラテクノロジ::"), (says(), None),
+    ],
+)  # fmt: skip
+def test_a_new_account_is_called_by_its_surest_identity(candidate: Candidate, key: str | None) -> None:
+    """Two workers that open the same account at once call it the same, and one of them notices."""
+    assert new_key(candidate) == key
+
+
+def test_a_name_alone_needs_a_place_or_to_be_distinctive() -> None:
+    """A few characters without a place are nobody's."""
+    assert name_key(read_company("アイ"), "JP-13") is None
+    assert name_key(None, "JP-13") is None
+
+
+@pytest.mark.parametrize(
+    "one, other, likely",
+    [("みなと物流サービス", "みなと物琉サービス", True), ("青葉製作所", "青葉製作処", True), ("青葉製作所hd", "青葉製作所", False), ("光", "光", False), ("青葉商事", "若葉食品", False)],
+)  # fmt: skip
+def test_likeness_is_for_people_to_look_at(one: str, other: str, likely: bool) -> None:
+    """Typing errors are likely one company; a holding and its company are not."""
+    assert (likeness(one, other) >= 80) is likely
+
+
+@pytest.mark.parametrize(
+    "written, key",
+    [
+        ("Hanako.Sato+news@Aoba.co.jp", "hanako.sato+news@aoba.co.jp"), ("ｈａｎａｋｏ＠ａｏｂａ．ｃｏ．ｊｐ", "hanako@aoba.co.jp"),
+        ("hanako@xn--wgv71a.jp", "hanako@日本.jp"), ("hanako@日本.jp", "hanako@日本.jp"), ("h.a.n.a@gmail.com", "h.a.n.a@gmail.com"),
+    ],
+)  # fmt: skip
+def test_addresses_are_written_in_one_way_and_join_no_two_people(written: str, key: str) -> None:
+    """Width, case and the script of the domain are of no account; dots and tags are."""
+    assert normal_email(written) == key
+
+
+def test_what_is_no_address_is_refused() -> None:
+    """As before."""
+    with pytest.raises(ValueError, match="not an e-mail address"):
+        normal_email("hanako")

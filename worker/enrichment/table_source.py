@@ -31,23 +31,27 @@ class TableAsker:
         home = settings().enrichment_file
         path = Path(self._source.path) if home is None else home.parent / self._source.path
         try:
-            index = _index(self._source.model_dump_json(), path, path.stat().st_mtime_ns)
+            match, say = tuple(self._source.match.items()), tuple(self._source.say.items())
+            index = _index(match, say, path, path.stat().st_mtime_ns)
         except OSError as error:
             raise Refused(f"{path.name} cannot be read: {error.strerror}") from error
         return dict(index.get((question.kind, question.value), {}))
 
 
+#: Name -> column, as pairs.
+Columns = tuple[tuple[str, str], ...]
+
+
 @lru_cache(maxsize=8)
-def _index(source_json: str, path: Path, _changed: int) -> Index:
-    source = TableSource.model_validate_json(source_json)
-    wanted = [*source.match.values(), *source.say.values()]
+def _index(match: Columns, say: Columns, path: Path, _changed: int) -> Index:
+    wanted = [column for _, column in (*match, *say)]
     found: Index = {}
     rows = _parquet(path, wanted) if path.suffix == ".parquet" else _csv(path, wanted)
     for number, row in enumerate(rows):
         if number >= MAX_ROWS:
             raise Refused(f"{path.name} has more than {MAX_ROWS} rows; part it into several sources")
-        said = {name: row[column] for name, column in source.say.items() if row[column] not in (None, "")}
-        for kind, column in source.match.items():
+        said = {name: row[column] for name, column in say if row[column] not in (None, "")}
+        for kind, column in match:
             key = _key(kind, row[column])
             if key is not None:
                 found.setdefault((kind, key), said)
