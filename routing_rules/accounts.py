@@ -72,20 +72,29 @@ class Match(NamedTuple):
     candidates: tuple[tuple[str, str], ...] = ()
 
 
+def is_plainly_of(candidate: Candidate, account: Account) -> bool:
+    """Tell whether a lead says nothing new of the only account with its domain: then it is its, as with most."""
+    number, _, company, place = candidate
+    return (number is None or number in account.numbers) and (
+        company is None or (company.name, place, company.form) in account.names
+    )
+
+
 def candidate_of(state: LeadState) -> Candidate:
     """Return what a lead says of its company."""
+    word = state.facts.get
+    number, named = word("corporate_number"), word("company")
+    site, email = word("company_domain"), word("email")
+    address = None if email is None else email[1]
+    domain = domain_of(None if site is None else site[1], address)
+    company = None if named is None else read_company(named[1])
+    if company is None or not company.name:
+        return Candidate(None if number is None else number[1], domain)
     fact = state.fact
-    email, named = fact("email"), fact("company")
-    domain = domain_of(fact("company_domain"), email)
-    company = read_company(named) if named else None
-    if company is not None and not company.name:
-        company = None
-    place = ""
-    if company is not None:
-        place = place_of(fact("region"), fact("country"), fact("postal_code"), fact("phone"))
-        if not place:
-            place = country_of(email.rpartition("@")[2] if email else None, fact("phone")) or ""
-    return Candidate(fact("corporate_number"), domain, company, place)
+    place = place_of(fact("region"), fact("country"), fact("postal_code"), fact("phone"))
+    if not place:
+        place = country_of(None if address is None else address.rpartition("@")[2], fact("phone")) or ""
+    return Candidate(None if number is None else number[1], domain, company, place)
 
 
 def match(candidate: Candidate, known: Iterable[Account]) -> Match:
@@ -93,12 +102,12 @@ def match(candidate: Candidate, known: Iterable[Account]) -> Match:
 
     Args:
         candidate: what the lead says.
-        known: the accounts that share its number, its domain or its name; others do no harm.
+        known: the accounts that share its number, its domain or its name; others, and repeats, do no harm.
 
     """
     number, domain, company, _ = candidate
     maybe: dict[str, str] = {}
-    near = list(known)
+    near = list({account.key: account for account in known}.values())
     if number is not None:
         same = [account for account in near if number in account.numbers]
         if len(same) == 1:

@@ -17,6 +17,7 @@ from routing_rules.accounts import (
     Match,
     bridged,
     candidate_of,
+    is_plainly_of,
     match,
     name_key,
     new_key,
@@ -29,6 +30,7 @@ from worker.store.leads import LeadRow
 
 #: Names that are kept of one account; more are a form's noise.
 MAX_NAMES: Final = 40
+_NONE: Final = Match(None, None)
 #: Said by people, so sure: how a candidate is listed that shares hard evidence.
 _SCORES: Final = {"corporate_number": 100.0, "domain": 90.0, "name": 80.0}
 
@@ -102,11 +104,15 @@ def _account(
     lead_id: int,
 ) -> str | None:
     """Return the account of a lead, opened where it has none, and note what is learned by it."""
+    if candidate.domain is not None:
+        alone = near.having.get(("domain", candidate.domain))
+        if alone is not None and len(alone) == 1 and is_plainly_of(candidate, alone[0]):
+            return alone[0].key
     keys = _keys(candidate)
     if not keys:
         return None
     found = [account for key in keys for account in near.having.get(key, ())]
-    chosen = match(candidate, found) if found else Match(None, None)
+    chosen = match(candidate, found) if found else _NONE
     key = chosen.account or _open(candidate, chosen, near)
     if chosen.account is None:
         one = f"lead:{lead_id}" if key is None else key

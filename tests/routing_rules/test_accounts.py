@@ -161,6 +161,9 @@ def test_the_order_of_what_is_known_is_of_no_account(
     """Whichever account is looked at first, the match is the same."""
     candidate = says(name, domain, number)
     assert match(candidate, known) == match(candidate, sorted(known, key=lambda one: one.key))
+    assert match(candidate, known) == match(candidate, [*known, *known]), (
+        "one account by two identities is one"
+    )
 
 
 @pytest.mark.parametrize(
