@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from rapidfuzz import fuzz, process
 from sqlalchemy import Connection
 
 from routing_rules.accounts import LIKELY, candidate_of, likeness
@@ -17,6 +18,8 @@ from worker.store.rows import as_json, ms
 
 log = get_logger()
 
+#: Names that are looked at for each new one, the most alike first.
+MOST_ALIKE: Final = 20
 #: Leads that are moved in one go.
 SOME: Final = 1_000
 _IDENTITY: Final = "kind, value, place, form, account_key, seen_at"
@@ -350,13 +353,17 @@ def _likely(connection: Connection, rows: list[Any]) -> list[tuple[str, str, str
         by_head.setdefault(row.value[:2], []).append(row)
     found: dict[tuple[str, str], float] = {}
     for row in rows:
-        for other in by_head.get(row.value[:2], ()):
-            if other.account_key == row.account_key or not _may_be_one_place(row.place, other.place):
-                continue
-            score = likeness(row.value, other.value)
-            if score >= LIKELY:
-                pair = (min(row.account_key, other.account_key), max(row.account_key, other.account_key))
-                found[pair] = max(score, found.get(pair, 0.0))
+        others = by_head.get(row.value[:2], [])
+        names = [other.value for other in others]
+        for _, _, at in process.extract(
+            row.value, names, scorer=fuzz.ratio, score_cutoff=LIKELY, limit=MOST_ALIKE
+        ):
+            other = others[at]
+            if other.account_key != row.account_key and _may_be_one_place(row.place, other.place):
+                score = likeness(row.value, other.value)
+                if score >= LIKELY:
+                    pair = (min(row.account_key, other.account_key), max(row.account_key, other.account_key))
+                    found[pair] = max(score, found.get(pair, 0.0))
     return [(one, other, "alike", score) for (one, other), score in sorted(found.items())]
 
 

@@ -30,6 +30,8 @@ from worker.store.leads import LeadRow
 
 #: Names that are kept of one account; more are a form's noise.
 MAX_NAMES: Final = 40
+#: Accounts that are listed of all that a lead or a new account may be: a common name is many companies'.
+MAX_LISTED: Final = 10
 _NONE: Final = Match(None, None)
 #: Said by people, so sure: how a candidate is listed that shares hard evidence.
 _SCORES: Final = {"corporate_number": 100.0, "domain": 90.0, "name": 80.0}
@@ -116,7 +118,9 @@ def _account(
     key = chosen.account or _open(candidate, chosen, near)
     if chosen.account is None:
         one = f"lead:{lead_id}" if key is None else key
-        maybe.extend((one, other, because, _SCORES[because]) for other, because in chosen.candidates)
+        maybe.extend(
+            (one, other, because, _SCORES[because]) for other, because in chosen.candidates[:MAX_LISTED]
+        )
     elif candidate.company is not None:
         named = near.having.get(("name", candidate.company.name), ())
         if any(account.key != chosen.account for account in named):

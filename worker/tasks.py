@@ -226,9 +226,11 @@ def enrich() -> None:
         with only_one("enrich", 60) as hold:
             if not hold.mine:
                 return
+            until = time.monotonic() + ENRICH_S
+            ask_due(now(), until)
             in_transaction(lambda c: join_bridged(c, now()))
-            in_transaction(lambda c: propose(c, now()))
-            ask_due(now(), time.monotonic() + ENRICH_S)
+            while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
+                hold.extend()
     except Refused as refusal:
         log.warning("enrichment.refused", reason=str(refusal)[:200])
     except (Away, redis.RedisError) as away:
