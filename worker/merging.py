@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.fold import merge
@@ -12,6 +11,7 @@ from worker.logs import get_logger
 from worker.store import assignments, leads
 from worker.store.db import Clash, run
 from worker.store.leads import LeadRow
+from worker.store.rows import as_json
 
 log = get_logger()
 
@@ -91,6 +91,9 @@ def merge_leads(
     """
     if any(row.merged_into is not None for row in rows.values()):
         raise Clash
+    before = run(
+        connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :kept", kept=kept
+    ).all()  # fmt: skip
     keys = run(
         connection, "UPDATE tasuki.lead_key SET lead_id = :kept WHERE lead_id = :gone RETURNING kind, value",
         kept=kept, gone=gone,
@@ -100,10 +103,11 @@ def merge_leads(
     one, other = rows[kept], rows[gone]
     merge_id = run(
         connection,
-        "INSERT INTO tasuki.lead_merge (kept, merged, at, because, by, kept_state, merged_state, keys)"
-        " VALUES (:kept, :gone, :now, :because, :by, :one, :other, cast(:keys AS jsonb)) RETURNING merge_id",
+        "INSERT INTO tasuki.lead_merge (kept, merged, at, because, by, kept_state, merged_state, keys, kept_keys)"
+        " VALUES (:kept, :gone, :now, :because, :by, :one, :other, cast(:keys AS jsonb), cast(:mine AS jsonb))"
+        " RETURNING merge_id",
         kept=kept, gone=gone, now=now, because=because, by=by, one=one.before, other=other.before,
-        keys=msgspec.json.encode([list(key) for key in keys]).decode(),
+        keys=as_json([list(key) for key in keys]), mine=as_json([list(key) for key in before]),
     ).scalar()  # fmt: skip
     run(
         connection,

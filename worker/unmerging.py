@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -132,40 +132,31 @@ def _part_events(connection: Connection, merge: Any, kept: int, gone: int) -> No
             m=merge.merge_id,
         )
     }
-    keys_now: list[Key] = [
-        (row.kind, row.value)
-        for row in run(connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :k", k=kept)
+    rows = [
+        _Applied(
+            (row.source, row.event_id),
+            understand(loads(row.body.encode()), row.received_at).flat(),
+            ms(row.received_at),
+        )
+        for row in run(
+            connection,
+            "SELECT source, event_id, body, received_at FROM tasuki.event WHERE lead_id = :k",
+            k=kept,
+        )
     ]
     theirs = {(kind, value) for kind, value in merge.keys}
-    mine = _keys_before(connection, merge, kept) or set(keys_now) - theirs
+    now_has = run(connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :k", k=kept)
+    # merges of before this was recorded: what the kept lead has now and the other had not
+    mine = {(kind, value) for kind, value in merge.kept_keys} or {tuple(key) for key in now_has} - theirs
+    back = _theirs(rows, moved, mine, theirs)
     states = {kept: LeadState(), gone: LeadState()}
-    since = _of_its_batch(merge)
-    back: list[tuple[str, str]] = []
-    for row in run(
-        connection,
-        "SELECT source, event_id, body, received_at, applied_at FROM tasuki.event WHERE lead_id = :k"
-        " ORDER BY applied_at, source, event_id",
-        k=kept,
-    ):
-        event = understand(loads(row.body.encode()), row.received_at).flat()
-        name = (row.source, row.event_id)
-        if name in moved:
-            to = gone
-        elif moved and row.applied_at < since:
-            to = kept
-        else:
-            to = gone if _is_theirs(event, mine, theirs) else kept
-        (theirs if to == gone else mine).update(
-            key for key in event.keys if key not in mine and key not in theirs
-        )
-        fold(states[to], event, ms(row.received_at))
-        if to == gone:
-            back.append(name)
+    for one in rows:
+        fold(states[gone if one.name in back else kept], one.event, one.received_ms)
     run(
         connection,
         "UPDATE tasuki.event e SET lead_id = :g FROM json_to_recordset(cast(:rows AS json)) AS r(s text, i text)"
         " WHERE e.source = r.s AND e.event_id = r.i",
-        g=gone, rows=as_json([{"s": source, "i": event_id} for source, event_id in back]),
+        g=gone, rows=as_json([{"s": source, "i": event_id} for source, event_id in sorted(back)]),
     )  # fmt: skip
     run(
         connection,
@@ -180,36 +171,42 @@ def _part_events(connection: Connection, merge: Any, kept: int, gone: int) -> No
         )  # fmt: skip
 
 
-def _of_its_batch(merge: Any) -> datetime:
-    """Return the instant under which the batch that merged applied its events: whole milliseconds."""
-    at: datetime = merge.at
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+class _Applied(NamedTuple):
+    """An event of the lead that took another in."""
+
+    name: tuple[str, str]
+    event: LeadEvent
+    received_ms: int
 
 
-def _keys_before(connection: Connection, merge: Any, kept: int) -> set[Key]:
-    """Return the keys that the kept lead's own events name from before the merge."""
-    rows = run(
-        connection,
-        "SELECT e.body, e.received_at FROM tasuki.event e LEFT JOIN tasuki.lead_merge_event m"
-        "  ON m.merge_id = :m AND m.source = e.source AND m.event_id = e.event_id"
-        " WHERE e.lead_id = :k AND e.applied_at < :at AND m.merge_id IS NULL",
-        m=merge.merge_id, k=kept, at=_of_its_batch(merge),
-    )  # fmt: skip
-    theirs = {(kind, value) for kind, value in merge.keys}
-    return {
-        key for row in rows for key in understand(loads(row.body.encode()), row.received_at).flat().keys
-        if key not in theirs
-    }  # fmt: skip
+def _theirs(
+    rows: Sequence[_Applied], moved: set[tuple[str, str]], mine: set[Key], theirs: set[Key]
+) -> set[tuple[str, str]]:
+    """Return the names of the events that go to the lead that was taken in; what is learned joins `mine` or `theirs`.
+
+    An event is its whose key stands first in it. One that names neither goes with the event that brought its key,
+    whatever the order in which they came, and stays where it is when none did.
+    """
+    found: set[tuple[str, str]] = set()
+    left = list(rows)
+    while left:
+        waiting = []
+        for one in left:
+            side = theirs if one.name in moved else _side(one.event, mine, theirs)
+            if side is None:
+                waiting.append(one)
+                continue
+            if side is theirs:
+                found.add(one.name)
+            side.update(key for key in one.event.keys if key not in mine and key not in theirs)
+        if len(waiting) == len(left):
+            break
+        left = waiting
+    return found
 
 
-def _is_theirs(event: LeadEvent, mine: set[Key], theirs: set[Key]) -> bool:
-    """Tell whether the first key of an event that either lead has is the other's, as identifying would have."""
-    for key in event.keys:
-        if key in theirs:
-            return True
-        if key in mine:
-            return False
-    return False
+def _side(event: LeadEvent, mine: set[Key], theirs: set[Key]) -> set[Key] | None:
+    return next((side for key in event.keys for side in (theirs, mine) if key in side), None)
 
 
 def _part_sales(connection: Connection, merge: Any, kept: int, gone: int) -> None:

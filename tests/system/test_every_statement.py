@@ -32,6 +32,7 @@ EVERYTHING = {
     "outbox": "kind, channel, recipient, lead_id, status",
     "pool_credit": "pool, rep, credit",
     "account": "account_key, owner",
+    "account_identity": "kind, value, place, form, account_key",
     "act": "lead_id, rep, act, reason",
     "quarantine": "source, event_id, place, resolution",
     "batch": "events, applied, repeats, quarantined",

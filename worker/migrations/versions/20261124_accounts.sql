@@ -63,7 +63,7 @@ CREATE TABLE tasuki.account_compared (
 
 -- what a merge of leads moved, so that it can be undone: which events, and who stood where with sales
 ALTER TABLE tasuki.lead_merge ADD COLUMN by text, ADD COLUMN undone_by text,
-    ADD COLUMN standing jsonb NOT NULL DEFAULT '{}';
+    ADD COLUMN kept_keys jsonb NOT NULL DEFAULT '[]', ADD COLUMN standing jsonb NOT NULL DEFAULT '{}';
 CREATE TABLE tasuki.lead_merge_event (
     merge_id bigint NOT NULL,
     source text NOT NULL,
