@@ -65,6 +65,11 @@ def facts(system: System, email: str) -> Any:
     return decode_state(system.one("SELECT state FROM tasuki.lead WHERE email = :e", e=email))
 
 
+def requests(httpserver: HTTPServer) -> int:
+    """Count requests, without one of another test that was cut off and ends late."""
+    return sum("aoba" in request.path for request, _ in httpserver.log)
+
+
 def waiting(system: System) -> list[Any]:
     """Return subject, outcome and error of each question."""
     return system.sql(
@@ -81,7 +86,7 @@ def test_an_answer_is_an_event_and_outranks_nothing(
         ANSWER
     )
     capture(system, 1, email="a@mail.aoba.co.jp", industry="製造業")
-    assert httpserver.log == [], "a judgement asks nobody"
+    assert requests(httpserver) == 0, "a judgement asks nobody"
     assert ask() == 1
     system.drain_here()
     state = facts(system, "a@mail.aoba.co.jp")
@@ -91,7 +96,7 @@ def test_an_answer_is_an_event_and_outranks_nothing(
     assert ask() == 1
     system.drain_here()
     assert facts(system, "b@aoba.co.jp").guessed["region"][2] == "大阪府"
-    assert len(httpserver.log) == 1
+    assert requests(httpserver) == 1
     assert [row[1] for row in waiting(system)] == ["answered", "answered"]
     assert system.one("SELECT count(*) FROM tasuki.lead") == 2
     assert system.broken() == []
@@ -105,7 +110,7 @@ def test_the_worker_asks_by_itself(system: System, configure: Configure, httpser
     tasks.enrich()
     tasks.enrich()
     system.drain_here()
-    assert len(httpserver.log) == 1
+    assert requests(httpserver) == 1
     assert facts(system, "p1@aoba1.co.jp").guessed["company"][2] == "Aoba"
 
 
@@ -124,7 +129,7 @@ def test_a_crash_before_the_record_sends_the_same_event_again(
     system.drain_here()
     assert sum(judged.repeats for judged in system.judged) == 1
     assert system.one("SELECT count(*) FROM tasuki.event WHERE source = 'enrich:register'") == 1
-    assert len(httpserver.log) == 1
+    assert requests(httpserver) == 1
     assert system.broken() == []
 
 
@@ -139,12 +144,12 @@ def test_a_source_that_fails_is_left_alone(
     for number in range(1, 4):
         capture(system, number)
     assert ask() == 0
-    asked = len(httpserver.log)
+    asked = requests(httpserver)
     assert asked == 3 * 2, "each is tried twice in a round"
     capture(system, 4)
     capture(system, 5)
     assert ask(clock.now() + timedelta(minutes=9)) == 0
-    assert len(httpserver.log) == asked
+    assert requests(httpserver) == asked
     httpserver.clear()
     for number in range(1, 6):
         httpserver.expect_request(f"/company/aoba{number}.co.jp").respond_with_json(ANSWER)
@@ -165,14 +170,14 @@ def test_a_day_has_a_budget(system: System, configure: Configure, httpserver: HT
     assert [row[1] for row in waiting(system)].count(None) == 1
     assert "budget" in next(row[2] for row in waiting(system) if row[1] is None)
     assert ask(clock.now() + timedelta(days=1)) == 1
-    assert len(httpserver.log) == 3
+    assert requests(httpserver) == 3
 
 
 def test_a_slow_source_is_cut_off(system: System, configure: Configure, httpserver: HTTPServer) -> None:
     """A source that never answers costs its time-out, in the task and not in the judgement."""
     configure({**REGISTER, "failures": 100})
-    httpserver.expect_request("/company/aoba1.co.jp").respond_with_handler(_sleep)
-    capture(system, 1)
+    httpserver.expect_request("/company/slow.co.jp").respond_with_handler(_sleep)
+    capture(system, 1, email="a@slow.co.jp")
     assert ask() == 0
     assert waiting(system)[0][2].startswith("away: ReadTimeout")
     capture(system, 2)
