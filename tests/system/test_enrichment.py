@@ -234,7 +234,8 @@ def test_the_domain_is_quoted_and_redirects_are_not_followed(
     capture(system, 1)
     capture(system, 2, email="x@gmail.com", company_domain="https://aoba.co.jp/../../admin?x=1")
     ask()
-    assert {request.path for request, _ in httpserver.log} == {"/company/aoba1.co.jp", "/company/aoba.co.jp"}
+    paths = {request.path for request, _ in httpserver.log if "slow" not in request.path}
+    assert paths == {"/company/aoba1.co.jp", "/company/aoba.co.jp"}
 
 
 def test_nobody_answers_about_a_lead_that_was_not_asked_about(system: System) -> None:
