@@ -45,6 +45,13 @@ INSERT INTO tasuki.event (source, event_id, type, lead_id, occurred_at, received
 SELECT 'marketo', 'old-' || lpad(n::text, 8, '0'), 'lead.captured', {FIRST_ID} + n, {_NOW}, {_NOW}, {_NOW},
     replace(%(body)s, %(email)s, {_EMAIL}) FROM generate_series(%(first)s::integer, %(last)s) AS n
 """
+_IDENTITIES: Final = f"""
+INSERT INTO tasuki.account_identity (kind, value, account_key, seen_at)
+SELECT DISTINCT 'domain', domain, 'domain:' || domain, {_NOW} FROM (
+    SELECT 'kaisha-' || lpad((n / 3)::text, 7, '0') || '.example.co.jp' AS domain
+    FROM generate_series(%(first)s::integer, %(last)s) AS n) AS known
+ON CONFLICT DO NOTHING
+"""
 _ASSIGNMENTS: Final = f"""
 INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, rulebook_version)
 SELECT {FIRST_ID} + n,
@@ -60,10 +67,10 @@ SELECT assignment_id, lead_id, 'standard', 'accept', {_NOW}, {_NOW} + interval '
 
 
 def stored_leads(rig: Rig, first: int, last: int) -> None:
-    """Make held leads `first` to `last` with their keys and one event each."""
+    """Make held leads `first` to `last` with their keys, one event each, and their accounts."""
     body = event(0, 0, random.Random(1), days=30).decode()
     values = _values(first, last) | {"body": body, "email": str(profile(0)["email"])}
-    _run(rig, values, _LEADS, _KEYS, _EVENTS)
+    _run(rig, values, _LEADS, _KEYS, _EVENTS, _IDENTITIES)
 
 
 def held_leads(rig: Rig, count: int) -> None:

@@ -5,7 +5,8 @@ Everything here is computed from the state and tables in memory; nothing is look
 
 from typing import Any, Final
 
-from routing_rules import companies, places, titles
+from routing_rules import enrich
+from routing_rules.enrich import Note
 from routing_rules.fields import FACT_FIELDS
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState, Standing
@@ -50,10 +51,24 @@ class Facts:
         return bool(raised) and any(self.last[kind] >= since for kind in raised)
 
 
-def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str | None = None) -> Facts:
-    """Read a lead's facts: what was said, then what local tables conclude from it.
+def gather(
+    state: LeadState,
+    standing: Standing,
+    now_ms: int,
+    account_owner: str | None = None,
+    note: Note | None = None,
+) -> Facts:
+    """Read a lead's facts: what was said, then what providers answered, then what local tables conclude.
 
-    A declared value always outranks a guessed one.
+    A declared value always outranks a guessed one, whenever each was heard.
+
+    Args:
+        state: the fold of its events.
+        standing: where it is in our process.
+        now_ms: the instant at which the facts are read.
+        account_owner: the rep who owns its account, if one does.
+        note: is told the source of each value; for showing, not for judging.
+
     """
     said = state.facts
     values: dict[str, Any] = {}
@@ -61,8 +76,12 @@ def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str
         word = said.get(fact)
         if word is not None:
             values[field] = word[1]
-    _enrich_person(values, state)
-    _enrich_company(values, state)
+            if note is not None:
+                note(field, "declared", word[0])
+    if state.guessed:
+        enrich.take_guesses(values, state, note)
+    enrich.person(values, state, note)
+    enrich.company(values, state, note)
     if state.first is not None:
         values["source"] = state.first[1]
     if account_owner is not None:
@@ -73,34 +92,3 @@ def gather(state: LeadState, standing: Standing, now_ms: int, account_owner: str
                 values[field] = not state.denied(channel)
     values["recycle_count"] = standing.recycle_count
     return Facts(values, state.ledger, state.last, now_ms)
-
-
-def _enrich_person(values: dict[str, Any], state: LeadState) -> None:
-    title = values.get("person.title")
-    department = values.get("person.department")
-    if title is not None or department is not None:
-        seniority, function = titles.read(title or "", department or "")
-        if seniority is not None:
-            values["person.seniority"] = seniority
-        if function is not None:
-            values["person.function"] = function
-    language = state.fact("language")
-    if language is not None:
-        values["person.language"] = language[:2].lower()
-
-
-def _enrich_company(values: dict[str, Any], state: LeadState) -> None:
-    email = values.get("person.email")
-    domain = companies.domain_of(state.fact("company_domain"), email)
-    if domain is not None:
-        values["company.domain"] = domain
-    country = state.fact("country") or places.country_of(domain, values.get("person.phone"))
-    region = state.fact("region")
-    if region is not None:
-        region = places.region_code(region, country)
-        values["company.region"] = region
-        country = country or places.country_of_region(region)
-    if country is not None:
-        values["company.country"] = country
-    if "person.language" not in values and country == "JP":
-        values["person.language"] = "ja"

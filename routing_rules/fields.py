@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from routing_rules.industries import SECTORS
+
 Kind = Literal["text", "number", "flag", "ordered", "activity", "hand_raise"]
 
 #: Operators that each kind of field understands.
@@ -60,6 +62,7 @@ FIELDS: Final[dict[str, FieldSpec]] = {
     "company.corporate_number": FieldSpec("text"),
     "company.employees": FieldSpec("number"),
     "company.industry": FieldSpec("text"),
+    "company.sector": FieldSpec("text", SECTORS),
     "company.country": FieldSpec("text"),
     "company.region": FieldSpec("text"),
     "account.owner": FieldSpec("text"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from routing_rules.facts import DAY_MS
+from schemas.event import GUESS_SOURCE
 from schemas.lead import Deal, LeadState
 from schemas.lead_event import LeadEvent
 
@@ -24,6 +25,8 @@ def fold(state: LeadState, event: LeadEvent, received_ms: int) -> int:
 
     """
     at_ms = min(event.at_ms, received_ms)
+    if event.source.startswith(GUESS_SOURCE):
+        return _fold_guess(state, event, at_ms)
     facts = state.facts
     for name, value in event.profile.items():
         word = facts.get(name)
@@ -42,6 +45,22 @@ def fold(state: LeadState, event: LeadEvent, received_ms: int) -> int:
         state.first = (at_ms, event.source)
     state.newest_ms = max(state.newest_ms, at_ms)
     return at_ms
+
+
+def _fold_guess(state: LeadState, event: LeadEvent, at_ms: int) -> int:
+    """Apply a provider's answer: it describes the lead in a register of its own, and says nothing else of it."""
+    provider = event.source.removeprefix(GUESS_SOURCE)
+    for name, value in event.profile.items():
+        if name != "email" and _newer_guess(state.guessed.get(name), (at_ms, provider, value)):
+            state.guessed[name] = (at_ms, provider, value)
+    if event.activity is not None:
+        _count(state, event.activity, at_ms)  # no provider sends one; what an event counts is counted
+    state.newest_ms = max(state.newest_ms, at_ms)
+    return at_ms
+
+
+def _newer_guess(word: tuple[int, str, Any] | None, other: tuple[int, str, Any]) -> bool:
+    return word is None or (other[0], other[1], _rank(other[2])) > (word[0], word[1], _rank(word[2]))
 
 
 def _newer(word: tuple[int, Any] | None, at_ms: int, value: Any) -> bool:
@@ -89,7 +108,7 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
     """Return what both states say together; equal to folding all their events into one lead."""
     result = LeadState(
         facts=dict(one.facts), ledger={k: dict(v) for k, v in one.ledger.items()}, last=dict(one.last),
-        consent=dict(one.consent), deals=dict(one.deals), first=one.first, newest_ms=one.newest_ms,
+        consent=dict(one.consent), deals=dict(one.deals), first=one.first, guessed=dict(one.guessed), newest_ms=one.newest_ms,
     )  # fmt: skip
     for name, word in other.facts.items():
         if _newer(result.facts.get(name), word[0], word[1]):
@@ -106,7 +125,14 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
     for key, deal in other.deals.items():
         if _newer_deal(result.deals.get(key), deal):
             result.deals[key] = deal
+    _merge_guesses(result.guessed, other.guessed)
     if other.first is not None and (result.first is None or other.first < result.first):
         result.first = other.first
     result.newest_ms = max(result.newest_ms, other.newest_ms)
     return result
+
+
+def _merge_guesses(mine: dict[str, tuple[int, str, Any]], theirs: dict[str, tuple[int, str, Any]]) -> None:
+    for name, guess in theirs.items():
+        if _newer_guess(mine.get(name), guess):
+            mine[name] = guess

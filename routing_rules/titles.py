@@ -1,62 +1,40 @@
-"""Job titles in Japanese and English: seniority and function, from tables read in order."""
+"""Job titles in Japanese and English: seniority and function, from a table read in order (tables/titles.tsv)."""
 
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
 
-#: Told apart before all else: who works for an executive is none.
-_NOT_ITS_HOLDER: Final = re.compile(
-    r"(?:社長|会長|役員|取締役|部長)(?=室|秘書|付)|(?:assistant|secretary) to (?:the )?[a-z ]+|product owner"
-)
-#: The first that is found decides, so 部長代理 and 副社長 stand before 部長 and 社長.
-_SENIORITY: Final = (
-    ("director", r"\b[se]?vp\b|vice president"),
-    (
-        "executive",
-        (
-            r"代表|取締役|社長|会長|執行役員|役員(?!秘書)|理事長|専務|常務|監査役|オーナー|president|founder|\bowner\b"
-            r"|\b(?:ceo|cto|cio|cfo|coo|cmo|ciso|cdo|cro|cpo)\b|chief [a-z ]*officer|executive officer|managing director"
-        ),
-    ),
-    ("manager", r"(?:部長|室長|部門長|センター長)(?:代理|補佐)|副部長|次長|課長代理|課長補佐|section chief"),
-    ("director", r"本部長|事業部長|統括|director|局長|工場長|支社長|支店長"),
-    ("head", r"部長|室長|部門長|センター長|所長|head of|\bhead\b"),
-    ("senior", r"サブリーダー"),
-    ("manager", r"課長|マネー?ジャ|manager|\bmgr\b|グループ長|リーダー|係長|team lead|\blead\b"),
-    ("senior", r"主任|主査|主幹|主席|senior|specialist|スペシャリスト|principal"),
-    (
-        "staff",
-        r"担当|スタッフ|社員|associate|staff|analyst|coordinator|assistant|(?<!chief )engineer|エンジニア|一般",
-    ),
-)
-_FUNCTION: Final = (
-    ("marketing", r"マーケ|宣伝|広報|販促|marketing|\bcmo\b|demand gen|growth"),
-    ("sales", r"営業|セールス|sales|business development"),
-    (
-        "it",
-        (
-            r"情報システム|情シス|情報|システム|\bit\b|\bdx\b|デジタル|\b(?:cio|cto|ciso)\b|インフラ|chief information"
-            r"|information (?:systems|technology)|security"
-        ),
-    ),
-    ("finance", r"経理|財務|会計|finance|accounting|\bcfo\b|controller"),
-    ("hr", r"人事|採用|労務|human resources|\bhr\b|people"),
-    ("purchasing", r"購買|調達|資材|procurement|purchasing"),
-    ("legal", r"法務|legal|compliance"),
-    ("general_affairs", r"総務|庶務|general affairs"),
-    ("engineering", r"開発|技術|設計|研究|r&d|engineer|エンジニア|development"),
-    (
-        "operations",
-        r"業務|物流|生産|製造|工場|品質|operations|\bops\b|\bcoo\b|factory|plant|logistics|supply chain",
-    ),
-    ("management", r"経営|企画|代表|社長|取締役|strategy|\bceo\b|founder|(?<!vice )president"),
-)
-# ASCII: \b parts IT from 部長 in IT部長, since only ASCII letters then make a word.
-_SENIORITY_RULES: Final = tuple((value, re.compile(pattern, re.ASCII)) for value, pattern in _SENIORITY)
-_FUNCTION_RULES: Final = tuple((value, re.compile(pattern, re.ASCII)) for value, pattern in _FUNCTION)
+from routing_rules import tables
+from routing_rules.fields import FUNCTIONS, SENIORITIES
+
 #: A title longer than this is not one; the rest is not read.
-_MAX_TITLE: Final = 200
+MAX_TITLE: Final = 200
+
+
+def _rules(kind: str, values: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the lines of one kind, compiled.
+
+    ASCII: a word boundary parts IT from 部長 in IT部長, since only ASCII letters then make a word.
+
+    Raises:
+        ValueError: a line names a value that conditions do not know.
+
+    """
+    found = [(value, pattern) for what, value, pattern in tables.rows("titles.tsv") if what == kind]
+    for value, _ in found:
+        if value not in values:
+            msg = f"titles.tsv: {value!r} is no {kind}; known are {', '.join(values)}"
+            raise ValueError(msg)
+    return tuple((value, re.compile(pattern, re.ASCII)) for value, pattern in found)
+
+
+_SENIORITY: Final = _rules("seniority", SENIORITIES)
+_FUNCTION: Final = _rules("function", FUNCTIONS)
+_NOT_ITS_HOLDER: Final = re.compile("|".join(rule.pattern for _, rule in _rules("not_holder", ("-",))))
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]|<[^<>]{0,200}>"
+)
 
 
 @lru_cache(maxsize=65_536)
@@ -66,14 +44,29 @@ def read(title: str, department: str = "") -> tuple[str | None, str | None]:
     >>> read("情報システム部 部長")
     ('head', 'it')
     """
-    text = unicodedata.normalize("NFKC", title[:_MAX_TITLE]).lower()
-    held = _NOT_ITS_HOLDER.sub(_rest, text)
-    seniority = next((value for value, rule in _SENIORITY_RULES if rule.search(held)), None)
-    where = f"{unicodedata.normalize('NFKC', department[:_MAX_TITLE]).lower()} {held}"
-    function = next((value for value, rule in _FUNCTION_RULES if rule.search(where)), None)
+    held = _NOT_ITS_HOLDER.sub(_rest, _plain(title))
+    seniority = next((value for value, rule in _SENIORITY if rule.search(held)), None)
+    where = f"{_plain(department)} {held}"
+    function = next((value for value, rule in _FUNCTION if rule.search(where)), None)
     return seniority, function
+
+
+def _plain(text: str) -> str:
+    text = _INVISIBLE.sub("", text[: MAX_TITLE * 2])
+    return unicodedata.normalize("NFKC", text[:MAX_TITLE]).lower()
 
 
 def _rest(found: re.Match[str]) -> str:
     """Return what such a title says of its holder's own rank."""
     return "assistant" if found[0].startswith(("assistant", "secretary")) else " "
+
+
+@lru_cache(maxsize=16_384)
+def language_of(text: str) -> str | None:
+    """Return the language that a title or name is surely in, by its letters: kana are Japanese, Hangul Korean."""
+    for letter in text[:MAX_TITLE]:
+        if "\u3041" <= letter <= "\u30fe" or "\uff66" <= letter <= "\uff9f":
+            return "ja"
+        if "\uac00" <= letter <= "\ud7a3":
+            return "ko"
+    return None

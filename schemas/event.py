@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final, Literal, get_args
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -43,6 +44,9 @@ EventType = Literal[
     "outcome.lost",
 ]
 
+#: Sources that begin so are outside sources that were asked about a lead; what they say is a guess.
+GUESS_SOURCE: Final = "enrich:"
+
 #: All event types, for messages.
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 
@@ -53,7 +57,9 @@ _EMAIL = re.compile(
 
 @lru_cache(maxsize=65_536)
 def normal_email(value: str) -> str:
-    """Return an address as identity key: NFKC (full-width forms), trimmed, lower case.
+    """Return an address as identity key: NFKC (full-width forms), trimmed, lower case, domains in their own script.
+
+    Dots and +tags stay: with most providers they make another person's address, and a key must never join two.
 
     Raises:
         ValueError: when it does not have the shape of an address.
@@ -63,7 +69,12 @@ def normal_email(value: str) -> str:
     if not _EMAIL.fullmatch(address) or not address.isprintable():
         msg = "not an e-mail address; send one such as hanako@example.co.jp"
         raise ValueError(msg)
-    return address
+    if address.isascii() and "xn--" not in address:
+        return address
+    try:
+        return validate_email(address, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        return address  # it has the shape of one, and stands for nobody else
 
 
 def _said_only(said: Any) -> Any:
@@ -147,6 +158,8 @@ class EventData(BaseModel):
     #: ISO 3166 code of two letters.
     country: Country | None = None
     region: Line | None = None
+    #: As written, 100-0001; tells the prefecture of who names none.
+    postal_code: Line | None = None
     campaign: Line | None = None
     #: The rep (by id in team.yaml) who owns the account, where a CRM says so.
     account_owner: RepId | None = None
@@ -223,6 +236,9 @@ def keys_of(source: str, subject: str | None, email: str | None, deal: str | Non
 
     """
     found: list[tuple[str, str]] = []
+    if source.startswith(GUESS_SOURCE):
+        # An answer names the lead that was asked about, by our own number; it makes no lead and joins none.
+        return [("lead", subject)] if subject and "@" not in subject else []
     if subject and subject != deal:
         if "@" in subject:
             found.append(("email", normal_email(subject)))
@@ -257,7 +273,7 @@ def flatten(
     activity, consent = pop("activity", None), pop("consent", {})
     opportunity, amount = pop("opportunity", None), pop("amount", None)
     currency, reason = pop("currency", None), pop("reason", None)
-    if subject and "@" in subject and "email" not in said and keys[0][0] == "email":
+    if subject and "@" in subject and "email" not in said and keys and keys[0][0] == "email":
         said["email"] = keys[0][1]
     status = DEAL_STATUS.get(event_type)
     if status is None or opportunity is None:

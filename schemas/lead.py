@@ -42,6 +42,8 @@ class LeadState(msgspec.Struct, omit_defaults=True):
     deals: dict[str, Deal] = {}
     #: time and source of the first event: where the lead came from.
     first: tuple[int, str] | None = None
+    #: field -> (time, provider, value): what outside sources answered. Never outranks a fact, whatever the times.
+    guessed: dict[str, tuple[int, str, Any]] = {}
     #: time of the newest event.
     newest_ms: int = 0
 

@@ -162,7 +162,7 @@ def _line(at_most: int) -> Callable[[Any], str | None]:
 def _email(value: Any) -> str | None:
     if type(value) is not str or len(value) > 254:  # noqa: PLR2004 - shorter than any limit of an address
         raise _UnsureError
-    if _PLAIN_EMAIL.fullmatch(value) is not None:
+    if _PLAIN_EMAIL.fullmatch(value) is not None and "xn--" not in value:
         return value
     return normal_email(value) if value.strip() else None
 

@@ -37,6 +37,7 @@ app.conf.update(
         "tasuki.sweep": {"queue": "tasuki.sweep"},
         "tasuki.deliver": {"queue": "tasuki.deliver"},
         "tasuki.push_crm": {"queue": "tasuki.push_crm"},
+        "tasuki.enrich": {"queue": "tasuki.enrich"},
         "tasuki.intake": {"queue": "intake"},
     },
     task_acks_late=False,
@@ -73,6 +74,7 @@ QUEUES = (
     "tasuki.sweep",
     "tasuki.deliver",
     "tasuki.push_crm",
+    "tasuki.enrich",
     "intake",
     "tasuki",
 )

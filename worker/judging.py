@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from routing_rules.companies import account_key, domain_of
 from routing_rules.fold import fold
 from routing_rules.judge import JUDGEMENT, judge
 from schemas.decision import Judgement
@@ -22,6 +21,7 @@ from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
 from worker import fetching, merging
+from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
 from worker.store import assignments, crm, leads, quarantine
@@ -67,7 +67,7 @@ def judge_batch(
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
     fetching.ask(connection, [item for _, item in placed], now)
-    _judge_and_save(connection, list(rows.values()), loaded, now, result)
+    judge_and_save(connection, list(rows.values()), loaded, now, result)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
     quarantine.resolve_retries(connection, items, unfit, now)
@@ -84,7 +84,7 @@ def rejudge(connection: Connection, lead_ids: Iterable[int], loaded: Loaded, now
     """Judge leads again without a new event: a review is due, or the rulebook changed."""
     result = Judged()
     rows = [row for row in leads.lock_leads(connection, lead_ids).values() if row.merged_into is None]
-    _judge_and_save(connection, rows, loaded, now, result)
+    judge_and_save(connection, rows, loaded, now, result)
     return result
 
 
@@ -155,6 +155,10 @@ def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) 
     for item in items:
         assert item.event is not None  # noqa: S101 - the caller passes understood ones only
         keys = item.event.keys
+        if keys[0][0] == "lead" and keys[0] not in known:
+            item.event = None
+            item.problem = NotUnderstood("subject", "names no lead that was asked about")
+            continue
         hits = list(dict.fromkeys(known[key] for key in keys if key in known))
         lead_id = hits[0] if hits else _ids.take(connection)
         for key in keys:
@@ -177,6 +181,9 @@ def _lock(connection: Connection, placed: Sequence[tuple[int, Incoming]]) -> dic
         rows[lead_id] = LeadRow(lead_id, LeadState(), Standing(), is_new=True)
     if any(row.merged_into is not None for row in rows.values()):
         raise Clash
+    for row in rows.values():
+        if not row.is_new:
+            row.company_before = company_facts(row.state)
     return rows
 
 
@@ -197,13 +204,13 @@ def _fold(
     leads.insert_events(connection, applied)
 
 
-def _judge_and_save(
+def judge_and_save(
     connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged
 ) -> None:
     """Judge each lead once and write leads, decisions, ready leads and what ends with sales."""
     if not rows:
         return
-    _find_owners(connection, rows)
+    find_accounts(connection, rows, now)
     now_ms = int(now.timestamp() * 1000)
     made: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
@@ -239,30 +246,6 @@ def _judge_and_save(
         assignments.mark_worked(connection, opened, now)
     if taken_back:
         result.freed |= assignments.end_for_leads(connection, taken_back, now)
-
-
-def _find_owners(connection: Connection, rows: list[LeadRow]) -> None:
-    """Work out each lead's account, and look up the owners of accounts that were not known before."""
-    changed: dict[str, list[LeadRow]] = {}
-    for row in rows:
-        key = account_of(row.state)
-        if key != row.account_key:
-            row.account_key = key
-            row.account_owner = None
-            if key is not None:
-                changed.setdefault(key, []).append(row)
-    if changed:
-        for key, owner in leads.account_owners(connection, changed).items():
-            for row in changed[key]:
-                row.account_owner = owner
-    for row in rows:
-        row.account_owner = row.state.fact("account_owner") or row.account_owner
-
-
-def account_of(state: LeadState) -> str | None:
-    """Return the key of the account that a lead belongs to, or None."""
-    domain = domain_of(state.fact("company_domain"), state.fact("email"))
-    return account_key(state.fact("corporate_number"), domain, state.fact("company"))
 
 
 def _is_news(before: Standing, verdict: Judgement) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.fold import merge
@@ -12,6 +11,7 @@ from worker.logs import get_logger
 from worker.store import assignments, leads
 from worker.store.db import Clash, run
 from worker.store.leads import LeadRow
+from worker.store.rows import as_json
 
 log = get_logger()
 
@@ -29,7 +29,7 @@ def settle(connection: Connection, meetings: Sequence[Meeting], now: datetime) -
     """Merge each pair that is certainly one person; return gone -> kept.
 
     It is certain unless the two carry different keys of one producer: then that producer holds them to be
-    two people (a shared address, say), and ops decide.
+    two people (a shared address, say), and ops decide; or unless people said that they are two.
     """
     moved: dict[int, int] = {}
     for meeting in meetings:
@@ -40,7 +40,7 @@ def settle(connection: Connection, meetings: Sequence[Meeting], now: datetime) -
         # A lead that is new in this very batch has no row yet, only keys: the older one takes it in.
         kept, gone = sorted((one, other), key=lambda lead_id: (lead_id not in rows, lead_id))
         if _certain(connection, kept, gone):
-            _merge(connection, rows, kept, gone, meeting.because, now)
+            merge_leads(connection, rows, kept, gone, meeting.because, now)
             moved[gone] = kept
         else:
             run(
@@ -62,17 +62,38 @@ def _certain(connection: Connection, kept: int, gone: int) -> bool:
     clash = run(
         connection,
         "SELECT 1 FROM tasuki.lead_key a JOIN tasuki.lead_key b ON a.kind = b.kind AND a.value <> b.value"
-        " WHERE a.lead_id = :a AND b.lead_id = :b AND a.kind LIKE 'ma:%' LIMIT 1",
+        " WHERE a.lead_id = :a AND b.lead_id = :b AND a.kind LIKE 'ma:%'"
+        " UNION ALL SELECT 1 FROM tasuki.merge_candidate WHERE settled = 'apart'"
+        "  AND (lead_a, lead_b) IN ((:a, :b), (:b, :a)) LIMIT 1",
         a=kept, b=gone,
     ).scalar()  # fmt: skip
     return clash is None
 
 
-def _merge(
-    connection: Connection, rows: dict[int, LeadRow], kept: int, gone: int, because: str, now: datetime
-) -> None:
+def merge_leads(
+    connection: Connection, rows: dict[int, LeadRow], kept: int, gone: int, because: str, now: datetime,
+    by: str | None = None,
+) -> None:  # fmt: skip
+    """Let one lead take in another: keys, events, state, and the further of the two standings.
+
+    Args:
+        connection: the transaction.
+        rows: the two, locked; one that is new in this very batch has only keys and is not among them.
+        kept: which one stays.
+        gone: which one is taken in.
+        because: the evidence, such as the kind of key that both have.
+        now: the instant.
+        by: who said so, where people did.
+
+    Raises:
+        Clash: one of them was merged by another worker.
+
+    """
     if any(row.merged_into is not None for row in rows.values()):
         raise Clash
+    before = run(
+        connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :kept", kept=kept
+    ).all()  # fmt: skip
     keys = run(
         connection, "UPDATE tasuki.lead_key SET lead_id = :kept WHERE lead_id = :gone RETURNING kind, value",
         kept=kept, gone=gone,
@@ -80,24 +101,37 @@ def _merge(
     if gone not in rows:
         return
     one, other = rows[kept], rows[gone]
-    run(connection, "UPDATE tasuki.event SET lead_id = :kept WHERE lead_id = :gone", kept=kept, gone=gone)
+    merge_id = run(
+        connection,
+        "INSERT INTO tasuki.lead_merge (kept, merged, at, because, by, kept_state, merged_state, keys, kept_keys)"
+        " VALUES (:kept, :gone, :now, :because, :by, :one, :other, cast(:keys AS jsonb), cast(:mine AS jsonb))"
+        " RETURNING merge_id",
+        kept=kept, gone=gone, now=now, because=because, by=by, one=one.before, other=other.before,
+        keys=as_json([list(key) for key in keys]), mine=as_json([list(key) for key in before]),
+    ).scalar()  # fmt: skip
     run(
         connection,
-        "INSERT INTO tasuki.lead_merge (kept, merged, at, because, kept_state, merged_state, keys)"
-        " VALUES (:kept, :gone, :now, :because, :one, :other, cast(:keys AS jsonb))",
-        kept=kept, gone=gone, now=now, because=because, one=one.before, other=other.before,
-        keys=msgspec.json.encode([list(key) for key in keys]).decode(),
+        "WITH moved AS (UPDATE tasuki.event SET lead_id = :kept WHERE lead_id = :gone RETURNING source, event_id)"
+        " INSERT INTO tasuki.lead_merge_event (merge_id, source, event_id) SELECT :m, source, event_id FROM moved",
+        kept=kept, gone=gone, m=merge_id,
     )  # fmt: skip
-    _move_sales(connection, one, other, now)
+    _move_sales(connection, one, other, merge_id, now)
     run(
         connection,
-        "UPDATE tasuki.lead SET state = :state WHERE lead_id = :kept",
-        state=leads.encode_state(merge(one.state, other.state)).decode(), kept=kept,
+        "UPDATE tasuki.lead k SET state = :state, account_key = coalesce(k.account_key, g.account_key)"
+        " FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
+        state=leads.encode_state(merge(one.state, other.state)).decode(), kept=kept, gone=gone,
     )  # fmt: skip
     run(
         connection,
         "UPDATE tasuki.lead SET merged_into = :kept, review_at = NULL WHERE lead_id = :gone",
         kept=kept, gone=gone,
+    )  # fmt: skip
+    run(
+        connection,
+        "UPDATE tasuki.merge_candidate SET settled = 'merged', settled_at = :now WHERE settled IS NULL"
+        " AND (lead_a, lead_b) IN ((:kept, :gone), (:gone, :kept))",
+        now=now, kept=kept, gone=gone,
     )  # fmt: skip
     log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 
@@ -106,29 +140,41 @@ def _merge(
 _FURTHER = ("disqualified", "inquiry", "nurture", "lost", "mql", "sal", "sql", "won")
 
 
-def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, now: datetime) -> None:
-    """Keep the further of the two standings with its assignment; end the other's."""
+def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: int, now: datetime) -> None:
+    """Keep the further of the two standings with its assignment; end the other's. Record both for an undo."""
     mine, theirs = (_FURTHER.index(row.standing.lifecycle_stage) for row in (one, other))
-    if theirs <= mine:
+    moves = theirs > mine
+    run(
+        connection,
+        "UPDATE tasuki.lead_merge SET standing = jsonb_build_object('moved', cast(:moves AS boolean),"
+        " 'kept', (SELECT to_jsonb(s) FROM (SELECT lifecycle_stage, rule, owner, track FROM tasuki.lead"
+        "  WHERE lead_id = :kept) s),"
+        " 'assignments', (SELECT coalesce(jsonb_agg(assignment_id), '[]') FROM tasuki.assignment"
+        "  WHERE lead_id = :gone AND ended_at IS NULL)) WHERE merge_id = :m",
+        moves=moves, kept=one.lead_id, gone=other.lead_id, m=merge_id,
+    )  # fmt: skip
+    if not moves:
         assignments.end_for_leads(connection, [(other.lead_id, "merged")], now)
         return
     assignments.end_for_leads(connection, [(one.lead_id, "merged")], now)
-    for table in ("waiting", "assignment", "clock"):
-        live = (
-            ""
-            if table == "waiting"
-            else " AND ended_at IS NULL"
-            if table == "assignment"
-            else " AND next_at IS NOT NULL"
-        )
-        run(
-            connection,
-            f"UPDATE tasuki.{table} SET lead_id = :kept WHERE lead_id = :gone{live}",  # noqa: S608 - constants
-            kept=one.lead_id, gone=other.lead_id,
-        )  # fmt: skip
+    move_live(connection, other.lead_id, one.lead_id)
     run(
         connection,
         "UPDATE tasuki.lead k SET lifecycle_stage = g.lifecycle_stage, rule = g.rule, owner = g.owner,"
         " track = g.track FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         kept=one.lead_id, gone=other.lead_id,
     )  # fmt: skip
+
+
+def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:
+    """Move what lives of a lead with sales, its place in a line, its assignment and clocks, to another lead."""
+    for table, live in (
+        ("waiting", ""),
+        ("assignment", " AND ended_at IS NULL"),
+        ("clock", " AND next_at IS NOT NULL"),
+    ):
+        run(
+            connection,
+            f"UPDATE tasuki.{table} SET lead_id = :to WHERE lead_id = :from{live}",  # noqa: S608 - constants
+            **{"to": to_lead, "from": from_lead},
+        )  # fmt: skip

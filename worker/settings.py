@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     #: Called (GET) by `tasuki check` after a clean pass.
     heartbeat_url: AnyHttpUrl | None = None
 
+    #: File (YAML) of the outside sources that are asked about companies; unset: none is.
+    enrichment_file: Path | None = None
+    #: Their secrets, as JSON: {"source": "token"}.
+    enrichment_tokens: dict[str, SecretStr] = {}
+
     @field_validator("public_url")
     @classmethod
     def _is_a_base(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:

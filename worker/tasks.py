@@ -9,14 +9,16 @@ import redis
 import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
-from schemas.errors import Away
+from schemas.errors import Away, Refused
 from worker import fetching, queue, rulebooks, tidying
+from worker.account_acts import join_bridged, propose
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended
 from worker.crm.push import LEASE_S, push_due
 from worker.delivering import Delivered, deliver_for
 from worker.drain import drain
+from worker.enrichment.asking import ask_due
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged, rejudge
 from worker.leavers import sweep_leavers
@@ -26,6 +28,7 @@ from worker.now import now, wall_time
 from worker.settings import settings
 from worker.store import outbox
 from worker.store.db import in_transaction
+from worker.store.enrichment import has_due
 from worker.sweeping import due_pools, due_reviews, sweep_clocks
 
 log = get_logger()
@@ -38,6 +41,10 @@ FULL_LOAD_S: Final = 0.3
 DELIVER_S: Final = 20.0
 #: Seconds that reading back may run; the sweep pokes the next.
 FETCH_S: Final = 5.0
+#: Seconds that one round of outside sources may run; the sweep pokes the next.
+ENRICH_S: Final = 10.0
+#: Seconds between two looks at accounts that may be one.
+ACCOUNTS_EVERY_S: Final = 30
 #: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
 POKE_WAITS_MS: Final = 3_000
 
@@ -166,6 +173,7 @@ def sweep() -> None:
         if fetching.is_due(now()):
             poke(fetch)
         tidying.wipe_expired(now())
+        _poke_enrich()
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
 
@@ -192,6 +200,13 @@ def _after_clocks() -> None:
         note_sweep(wall_time())
         if measured < BATCH:
             return
+
+
+def _poke_enrich() -> None:
+    """Poke the outside sources when a question is due, and the accounts now and then."""
+    asks = settings().enrichment_file is not None and in_transaction(lambda c: has_due(c, now()))
+    if asks or queue.client().set("tasuki:looked:accounts", 1, nx=True, ex=ACCOUNTS_EVERY_S):
+        poke(enrich)
 
 
 def _sweep_clocks() -> None:
@@ -269,6 +284,27 @@ def fetch() -> None:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
         log.warning("task.out_of_time", task="fetch")
+
+
+@app.task(name="tasuki.enrich")
+def enrich() -> None:
+    """Ask outside sources what is due, and join accounts that leads showed to be one; one at a time, for a while."""
+    _taken("tasuki.enrich")
+    try:
+        with only_one("enrich", 60) as hold:
+            if not hold.mine:
+                return
+            until = time.monotonic() + ENRICH_S
+            ask_due(now(), until)
+            in_transaction(lambda c: join_bridged(c, now()))
+            while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
+                hold.extend()
+    except Refused as refusal:
+        log.warning("enrichment.refused", reason=str(refusal)[:200])
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
+    except SoftTimeLimitExceeded:
+        log.warning("task.out_of_time", task="enrich")
 
 
 @app.task(name="tasuki.intake", acks_late=False)

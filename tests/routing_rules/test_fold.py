@@ -42,7 +42,7 @@ def events(draw: st.DrawFn, max_size: int = 8) -> list[LeadEvent]:
     return [
         an_event(
             time=NOW + draw(st.sampled_from([-720, -25, -24, -1, 0, 1, 5])) * HOUR,
-            source=draw(st.sampled_from(["ma", "crm"])),
+            source=draw(st.sampled_from(["ma", "crm", "enrich:a", "enrich:b"])),
             subject=draw(st.sampled_from(["lead-1", "c@example.com"])),
             type=draw(st.sampled_from(["lead.captured", "lead.activity", "outcome.opened", "outcome.won", "outcome.lost"])),
             **draw(_DATA),
@@ -224,3 +224,19 @@ def test_an_address_as_subject_is_an_address(subject: str, email: str | None, kn
     """Who is named by an address can be written to; an address in the data says more."""
     said = {} if email is None else {"email": email}
     assert folded([an_event(subject=subject, **said)]).fact("email") == known
+
+
+def test_a_guess_never_outranks_a_declared_word() -> None:
+    """A provider's answer stands beside what the lead said, however new it is; of two answers the newer counts."""
+    stream = [
+        an_event(time=NOW - HOUR, employees=30),
+        an_event(time=NOW, source="enrich:register", employees=500, industry="G39"),
+        an_event(time=NOW - 2 * HOUR, source="enrich:table", industry="E09", email="x@example.com"),
+    ]
+    for order in (stream, stream[::-1]):
+        state = folded(order)
+        assert state.fact("employees") == 30
+        assert state.fact("email") is None
+        assert state.guessed["employees"][1:] == ("register", 500)
+        assert state.guessed["industry"][1:] == ("register", "G39")
+        assert state.first == (NOW_MS - 3_600_000, "ma")

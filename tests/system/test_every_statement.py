@@ -43,6 +43,7 @@ EVERYTHING = {
     "pool_credit": "pool, rep, credit, ledger, makeup, away_since IS NULL",
     "turn": "pool, rep, kind, amount, shares, missed, lead_id, applied",
     "account": "account_key, owner",
+    "account_identity": "kind, value, place, form, account_key",
     "act": "lead_id, rep, act, reason",
     "quarantine": "source, event_id, place, resolution",
     "batch": "events, applied, repeats, quarantined",

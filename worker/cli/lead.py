@@ -1,5 +1,6 @@
 """`tasuki lead`: one lead, its decisions with their reasons, and whether sales may contact it."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from routing_rules.explain import (
     stage_name,
 )  # fmt: skip
 from routing_rules.judge import judge
+from routing_rules.origins import origins
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
@@ -24,6 +26,12 @@ from worker.store import leads, reading
 from worker.store.db import transaction
 
 app = typer.Typer(help="One lead: what is known, what was decided and why.", no_args_is_help=True)
+
+
+def utc(at_ms: int) -> datetime:
+    """Return an instant from milliseconds since 1970."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
 
 Who = Annotated[str, typer.Argument(help="Lead number, e-mail address, or the producer's own key.")]
 
@@ -37,6 +45,13 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     """
     with transaction() as connection:
         lead = look_at_lead(connection, who)
+        row = leads.read_lead(connection, lead["lead_id"])
+    assert row is not None  # noqa: S101 - it was just found
+    facts = origins(row.state, row.standing, now_ms(), row.account_owner)
+    lead["account"] = row.account_key
+    lead["facts"] = [
+        {"field": one.field, "value": one.value, "source": one.source, "at": utc(one.at_ms)} for one in facts
+    ]
     if as_json:
         print_json(lead)
         return
@@ -45,7 +60,7 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     console.print("keys: " + safe(", ".join(f"{kind}={value}" for kind, value in lead["keys"])))
     if lead["waiting"]:
         print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
-    for name in ("assignments", "clocks", "events"):
+    for name in ("facts", "assignments", "clocks", "events"):
         rows = lead[name]
         if rows:
             columns = [key for key in rows[0] if key not in ("lead_id", "rulebook_version")]

@@ -4,10 +4,12 @@ import typer
 
 from worker.cli import (
     absence,
+    account,
     check,
     crm,
     demo,
     doctor,
+    enrichment,
     handoff,
     intake,
     lead,
@@ -37,6 +39,8 @@ app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(queue.drain)
 app.add_typer(lead.app, name="lead")
+app.add_typer(account.app, name="account")
+app.add_typer(enrichment.app, name="enrichment")
 app.add_typer(handoff.app, name="handoff")
 app.add_typer(rules.app, name="rules")
 app.add_typer(absence.app, name="absence")

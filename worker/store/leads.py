@@ -32,6 +32,8 @@ class LeadRow:
     owner: str | None = None
     is_new: bool = False
     merged_into: int | None = None
+    #: Its words on its company before this batch; None where no event of the batch is its.
+    company_before: tuple[Any, ...] | None = None
     #: The state as it was stored, for a merge's record.
     before: str = field(default="{}")
 
@@ -136,16 +138,6 @@ def _row(row: Any) -> LeadRow:
         lead_id, _state_decoder.decode(state), standing, account_key, account_owner, owner,
         merged_into=merged_into, before=state,
     )  # fmt: skip
-
-
-def account_owners(connection: Connection, account_keys: Iterable[str]) -> dict[str, str]:
-    """Return the owners of accounts that have one."""
-    rows = run(
-        connection,
-        "SELECT account_key, owner FROM tasuki.account WHERE account_key = ANY(:keys)",
-        keys=sorted(account_keys),
-    )
-    return {row.account_key: row.owner for row in rows}
 
 
 _EVENT = {

@@ -1,0 +1,108 @@
+"""A source that is a table of companies in a file: CSV, TSV or Parquet, read anew when the file changes."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from routing_rules.companies import registrable, site_host
+from schemas.enrichment import TableSource
+from schemas.errors import Refused
+from worker.enrichment.sources import Question
+from worker.settings import settings
+
+#: Rows that are read of a table at most: what is left out is said.
+MAX_ROWS: Final = 2_000_000
+#: Key of a company -> what the table says of it.
+Index = dict[tuple[str, str], dict[str, Any]]
+
+
+class TableAsker:
+    """Asks one table."""
+
+    def __init__(self, source: TableSource) -> None:
+        """Keep what the file says of the source."""
+        self._source = source
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """Return what the table says of a company; see `Asker`."""
+        home = settings().enrichment_file
+        path = Path(self._source.path) if home is None else home.parent / self._source.path
+        try:
+            match, say = tuple(self._source.match.items()), tuple(self._source.say.items())
+            index = _index(match, say, path, path.stat().st_mtime_ns)
+        except OSError as error:
+            raise Refused(f"{path.name} cannot be read: {error.strerror}") from error
+        return dict(index.get((question.kind, question.value), {}))
+
+
+#: Name -> column, as pairs.
+Columns = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=8)
+def _index(match: Columns, say: Columns, path: Path, _changed: int) -> Index:
+    wanted = [column for _, column in (*match, *say)]
+    found: Index = {}
+    rows = _parquet(path, wanted) if path.suffix == ".parquet" else _csv(path, wanted)
+    for number, row in enumerate(rows):
+        if number >= MAX_ROWS:
+            raise Refused(f"{path.name} has more than {MAX_ROWS} rows; part it into several sources")
+        said = {name: row[column] for name, column in say if row[column] not in (None, "")}
+        for kind, column in match:
+            key = _key(kind, row[column])
+            if key is not None:
+                found.setdefault((kind, key), said)
+    return found
+
+
+def _key(kind: str, value: Any) -> str | None:
+    text = "" if value is None else str(value).strip()
+    if kind == "domain":
+        host = site_host(text)
+        return None if host is None else registrable(host)
+    digits = "".join(letter for letter in text if letter.isdecimal())
+    return digits if len(digits) == 13 else None  # noqa: PLR2004 - 法人番号
+
+
+def _csv(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
+    raw = path.read_bytes()
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        break
+    else:
+        raise Refused(f"{path.name}: neither UTF-8 nor Shift_JIS; save it as UTF-8")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
+    _need(path, reader.fieldnames or (), wanted)
+    yield from reader
+
+
+def _parquet(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
+    try:
+        import duckdb  # noqa: PLC0415 - an extra: only who has Parquet needs it
+    except ImportError:
+        raise Refused(
+            f"{path.name}: Parquet needs `pip install 'tasuki[parquet]'`; or save it as CSV"
+        ) from None
+    with duckdb.connect() as connection:
+        try:
+            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        except duckdb.Error as error:
+            raise Refused(f"{path.name} is no Parquet file: {type(error).__name__}") from error
+        names = [column[0] for column in result.description]
+        _need(path, names, wanted)
+        while rows := result.fetchmany(10_000):
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
+
+
+def _need(path: Path, names: Iterable[str], wanted: list[str]) -> None:
+    there = list(names)
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise Refused(f"{path.name} has no column {', '.join(missing)}; it has {', '.join(map(str, there))}")
