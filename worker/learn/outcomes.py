@@ -1,0 +1,158 @@
+"""Past hand-overs and what became of them: one case for each lead, as it was known when it was decided.
+
+The features come from the decision's own stored inputs, so nothing that happened later can leak into them.
+The outcome is read from what happened later:
+
+- won: an opportunity was won after the hand-over;
+- lost: opportunities were lost, and none is open or won;
+- declined: a rep ruled the lead out (a reason of nurture.yaml with `then: disqualify`);
+- recycled: a rep handed it back to marketing, and no opportunity came of it;
+- silent: nothing of all this within the horizon;
+- open: an opportunity is open, so nobody knows: left out.
+
+Only hand-overs older than the horizon count, so that quick and slow outcomes have the same chance to be seen.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Connection
+
+from routing_rules.compiled import CompiledBook
+from routing_rules.learned_features import features
+from schemas.lead import LeadState, Standing
+from worker import rulebooks
+from worker.learn.table import Table
+from worker.store import leads
+from worker.store.db import run
+from worker.store.rows import ms
+
+Outcome = Literal["won", "lost", "declined", "recycled", "silent", "open"]
+
+#: Days after a hand-over by which most outcomes are known, unless told otherwise.
+HORIZON_DAYS: Final = 90
+#: The newest hand-overs that are looked at.
+MOST_LEADS: Final = 100_000
+TARGET: Final = (
+    "won: an opportunity won after the lead's first hand-over; not won: lost, ruled out or handed back by a rep,"
+    " or silent for the horizon; still open: left out"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A lead at its first hand-over, and what became of it."""
+
+    lead_id: int
+    at_ms: int
+    state: LeadState
+    standing: Standing
+    account_owner: str | None
+    outcome: Outcome
+    #: The reason of nurture.yaml with which a rep declined it, if one did.
+    reason: str | None = None
+
+
+def hand_overs(connection: Connection, until: datetime, horizon: timedelta) -> list[HandOver]:
+    """Return the first hand-over of each lead that is older than the horizon, the oldest first.
+
+    A lead that was merged into another counts with that one's outcome; of two, the earlier hand-over stands.
+    """
+    rows = run(
+        connection,
+        "SELECT DISTINCT ON (l.lead_id) l.lead_id, d.at, d.inputs, l.state FROM tasuki.decision d"
+        " JOIN tasuki.lead own ON own.lead_id = d.lead_id"
+        " JOIN tasuki.lead l ON l.lead_id = coalesce(own.merged_into, own.lead_id)"
+        " WHERE d.verdict = 'ready' AND d.at <= :newest ORDER BY l.lead_id, d.at, d.decision_id",
+        newest=until - horizon,
+    ).all()
+    rows = sorted(rows, key=lambda row: (row.at, row.lead_id))[-MOST_LEADS:]
+    declines = _declines(connection, [row.lead_id for row in rows], until)
+    return [_hand_over(row, declines.get(row.lead_id, ()), ms(until)) for row in rows]
+
+
+def _declines(
+    connection: Connection, lead_ids: list[int], until: datetime
+) -> dict[int, list[tuple[int, str, str]]]:
+    """Return each lead's declines, the oldest first: when, the reason, and what follows by its rulebook."""
+    found: dict[int, list[tuple[int, str, str]]] = {}
+    for row in run(
+        connection,
+        "SELECT a.lead_id, a.at, a.reason, s.rulebook_version FROM tasuki.act a"
+        " JOIN tasuki.assignment s USING (assignment_id)"
+        " WHERE a.act = 'decline' AND a.lead_id = ANY(:ids) AND a.at <= :until ORDER BY a.act_id",
+        ids=lead_ids, until=until,
+    ):  # fmt: skip
+        spec = rulebooks.load(row.rulebook_version).book.reasons.get(row.reason)
+        if spec is not None:
+            found.setdefault(row.lead_id, []).append((ms(row.at), row.reason, spec.then))
+    return found
+
+
+def _hand_over(row: Any, declines: Iterable[tuple[int, str, str]], until_ms: int) -> HandOver:
+    stored = msgspec.json.decode(row.inputs)
+    state = msgspec.convert(stored["state"], LeadState, strict=False)
+    standing = msgspec.convert(stored["standing"], Standing)
+    at_ms: int = stored["now_ms"]
+    after = [one for one in declines if one[0] >= at_ms]
+    outcome, reason = outcome_of(leads.decode_state(row.state), at_ms, until_ms, after)
+    return HandOver(row.lead_id, at_ms, state, standing, stored["account_owner"], outcome, reason)
+
+
+def outcome_of(
+    state: LeadState, at_ms: int, until_ms: int, declines: Iterable[tuple[int, str, str]]
+) -> tuple[Outcome, str | None]:
+    """Say what became of a hand-over.
+
+    Args:
+        state: the lead as it is now, for its deals.
+        at_ms: when it was handed over.
+        until_ms: nothing later is looked at; a deal whose newest word is later counts as open.
+        declines: when, reason, and what follows (`nurture`, `next_rep`, `disqualify`), the oldest first.
+
+    """
+    telling = [(reason, then) for _, reason, then in declines if then != "next_rep"]
+    reason = telling[-1][0] if telling else None
+    deals = [deal for deal in state.deals.values() if deal.at_ms > at_ms]
+    if any(deal.status == "won" and deal.at_ms <= until_ms for deal in deals):
+        return "won", reason
+    if any(deal.status == "opened" or deal.at_ms > until_ms for deal in deals):
+        return "open", reason
+    if telling and telling[-1][1] == "disqualify":
+        return "declined", reason
+    if deals:
+        return "lost", reason
+    return ("recycled", reason) if telling else ("silent", None)
+
+
+def cases(found: Iterable[HandOver], book: CompiledBook, horizon: timedelta) -> Table:
+    """Return the hand-overs whose outcome is known as cases, looked at through one rulebook."""
+    known = list(found)
+    settled = [one for one in known if one.outcome != "open"]
+    counts = Counter(one.outcome for one in known)
+    rows = [features(one.state, one.standing, book, one.at_ms, one.account_owner) for one in settled]
+    told = ", ".join(f"{counts[name]} {name}" for name in ("won", "lost", "declined", "recycled", "silent", "open"))
+    return Table(
+        name="own hand-overs", target=TARGET, rows=rows, won=[one.outcome == "won" for one in settled],
+        when=[_day(one.at_ms) for one in settled],
+        rule=[(_number(row["fit"]), _number(row["engagement"])) for row in rows],
+        rule_name="rule score (mean rank of fit and engagement)",
+        rulebook_version=book.version,
+        notes=[
+            f"outcomes: {told} (left out)",
+            f"horizon: {horizon.days} days; younger hand-overs are left out",
+            "only leads that the rules handed over have an outcome: the chance is that of a handed-over lead",
+        ],
+    )  # fmt: skip
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _day(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
