@@ -56,7 +56,11 @@ class Learned:
         total = self.base
         for number in self.numbers:
             value = values.get(number.name)
-            total += number.adds[bisect_right(number.edges, value)] if _is_number(value) else number.unknown
+            # `== value` is false for NaN alone: it is not known, and bisect would put it anywhere.
+            if isinstance(value, int | float) and value == value:  # noqa: PLR0124
+                total += number.adds[bisect_right(number.edges, value)]
+            else:
+                total += number.unknown
         for word in self.words:
             value = values.get(word.name)
             total += word.adds.get(value, word.other) if isinstance(value, str) else word.unknown
@@ -96,14 +100,10 @@ def logistic(log_odds: float) -> float:
     return grown / (1 + grown)
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
 def _of_number(field: _Numbers, value: Value) -> Contribution:
-    if not _is_number(value):
+    if not isinstance(value, int | float) or math.isnan(value):
         return Contribution(field.name, None, field.unknown)
-    bin_ = bisect_right(field.edges, value)  # type: ignore[type-var]
+    bin_ = bisect_right(field.edges, value)
     low = field.edges[bin_ - 1] if bin_ else None
     high = field.edges[bin_] if bin_ < len(field.edges) else None
     return Contribution(field.name, value, field.adds[bin_], low, high)
@@ -113,6 +113,4 @@ def _of_word(field: _Words, value: Value) -> Contribution:
     if not isinstance(value, str):
         return Contribution(field.name, None, field.unknown)
     known = value in field.adds
-    return Contribution(
-        field.name, value, field.adds[value] if known else field.other, other=not known
-    )
+    return Contribution(field.name, value, field.adds[value] if known else field.other, other=not known)

@@ -48,7 +48,7 @@ def _fit_rule(field: str, book: CompiledBook, lang: Lang) -> str:
 
 def contribution_words(one: Contribution, book: CompiledBook | None, lang: Lang) -> str:
     """Say what one field does to the odds: `従業員数 300以上1000未満: 受注のオッズ1.8倍`."""
-    what = f"{field_words(one.field, book, lang)} {_value_words(one, book, lang)}".rstrip()
+    what = f"{field_words(one.field, book, lang)} {value_words(one, book, lang)}".rstrip()
     return f"{what}: {odds_words(one.log_odds, lang)}"
 
 
@@ -61,7 +61,8 @@ def odds_words(log_odds: float, lang: Lang) -> str:
     return f"odds of winning x {factor:.2g}"
 
 
-def _value_words(one: Contribution, book: CompiledBook | None, lang: Lang) -> str:
+def value_words(one: Contribution, book: CompiledBook | None, lang: Lang) -> str:
+    """Return the value, or the bin of a number, in words."""
     if one.value is None:
         return "不明" if lang == "ja" else "not known"
     if isinstance(one.value, str):

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
-from schemas.base import Contract
-from schemas.errors import Refused
+from schemas.base import Contract, Lang
+from schemas.errors import NotUnderstood, Refused
+from schemas.strict_json import loads
 
 #: The form of the document. Raised when an older program could not read it rightly.
 FORMAT: Final = "tasuki.scorecard/1"
@@ -64,6 +65,17 @@ class WordWeights(Contract):
 FieldWeights = Annotated[NumberWeights | WordWeights, Field(discriminator="kind")]
 
 
+class Told(Contract):
+    """A sentence that people read, in Japanese and English."""
+
+    ja: str = Field(max_length=1_000)
+    en: str = Field(max_length=1_000)
+
+    def say(self, lang: Lang) -> str:
+        """Return the sentence in `lang`."""
+        return self.ja if lang == "ja" else self.en
+
+
 class Window(Contract):
     """One part of the hand-overs in time, and how they came out."""
 
@@ -81,8 +93,10 @@ class Scorecard(Contract):
     features: int
     #: The rulebook through which the leads are looked at; 0 where there is none (an outside table).
     rulebook_version: int = Field(ge=0)
-    #: What won and not won means, in words that the report repeats.
-    target: str = Field(max_length=1_000)
+    #: SHA-256 of that rulebook's texts: the same number may be another book elsewhere.
+    rulebook_digest: str = Field(default="", max_length=64)
+    #: What won and not won means.
+    target: Told
     intercept: Weight
     fields: list[FieldWeights] = Field(max_length=500)
     slope: float = Field(ge=0, le=100)
@@ -115,6 +129,22 @@ def sealed(**parts: Any) -> Scorecard:
     return blank.model_copy(update={"digest": digest_of(blank.model_dump(mode="json"))})
 
 
+def read_model_file(raw: bytes) -> "tuple[Scorecard, Report]":
+    """Check a file that `tasuki learn export` wrote.
+
+    Raises:
+        Refused: as `read_scorecard` does, or the file is none of that kind.
+
+    """
+    if len(raw) > MAX_BYTES:
+        raise Refused(f"the model file is larger than {MAX_BYTES} bytes")
+    try:
+        file = ModelFile.model_validate(loads(raw))
+    except (ValidationError, NotUnderstood):
+        raise Refused("not a model file; take one that `tasuki learn export` wrote") from None
+    return read_scorecard(file.scorecard), file.report
+
+
 def read_scorecard(document: Any) -> Scorecard:
     """Check a document from a file or a row.
 
@@ -126,7 +156,9 @@ def read_scorecard(document: Any) -> Scorecard:
         raise Refused("the model is no JSON object; nothing was taken over")
     said = document.get("format")
     if said != FORMAT:
-        raise Refused(f"the model is of form {str(said)[:100]!r}, and this program reads {FORMAT}; fit it anew")
+        raise Refused(
+            f"the model is of form {str(said)[:100]!r}, and this program reads {FORMAT}; fit it anew"
+        )
     if document.get("features") != FEATURES:
         raise Refused(
             f"the model knows features {str(document.get('features'))[:20]}, and this program makes {FEATURES};"
@@ -139,7 +171,9 @@ def read_scorecard(document: Any) -> Scorecard:
         place = ".".join(str(part) for part in first["loc"])
         raise Refused(f"the model is broken at {place or 'its top'}: {first['msg']}; fit it anew") from None
     if digest_of(card.model_dump(mode="json")) != card.digest:
-        raise Refused("the model is not as it was made (its digest differs); fit it anew or take the original")
+        raise Refused(
+            "the model is not as it was made (its digest differs); fit it anew or take the original"
+        )
     return card
 
 
@@ -187,14 +221,15 @@ class FieldUse(Contract):
     weights: int
     #: Likelihood-ratio gain on the fitted part, less Akaike's penalty, in natural log units.
     gain: float
-    why: str = ""
+    #: Why it was left out: no better than chance, or no room among ten cases a weight.
+    why: Literal["", "chance", "room"] = ""
 
 
 class Report(Contract):
     """The honest comparison on the hold-out, with everything that a reader needs to doubt it."""
 
     data: str
-    target: str
+    target: Told
     fitted: Window
     calibrated: Window
     held_out: Window
@@ -211,8 +246,15 @@ class Report(Contract):
     verdict: Literal["better", "not shown to be better", "worse", "nothing learned", "no rule score"]
     resamples: int
     seed: int
-    notes: list[str] = []
+    notes: list[Told] = []
     made_at: AwareDatetime | None = None
+
+
+class ModelFile(Contract):
+    """A model on its way from one database to another."""
+
+    scorecard: dict[str, Any]
+    report: Report
 
 
 class ModelRow(Contract):

@@ -37,6 +37,24 @@ class Chance:
         told = [one for one in self.contributions if worth_telling(one)][:REASONS]
         return [contribution_words(one, self.book, lang) for one in told]
 
+    def told(self, lang: Lang) -> dict[str, object]:
+        """Return what machines read: the chance with its reasons, or the problem."""
+        if self.chance is None:
+            return {"model": self.version, "problem": self.problem}
+        return {"model": self.version, "chance": self.chance, "reasons": self.reasons(lang)}
+
+    def line(self, lang: Lang) -> str:
+        """Say it in one line."""
+        if self.chance is None:
+            problem = self.problem or "-"
+            if lang == "ja":
+                return f"学習モデル{self.version}は使えません（{problem}）。ルールのスコアのみで進めます。"
+            return f"Model {self.version} was refused ({problem}); the rule score goes on alone."
+        told = "; ".join(self.reasons(lang)) or ("平均的なリード" if lang == "ja" else "an average lead")
+        if lang == "ja":
+            return f"受注の見込み {self.chance:.0%}（学習モデル{self.version}）: {told}。"
+        return f"Chance to win {self.chance:.0%} (model {self.version}): {told}."
+
 
 def chance_of(connection: Connection, lead: LeadRow, now_ms: int) -> Chance | None:
     """Return the chance of a lead by the model in force; None where no model is."""
@@ -52,7 +70,8 @@ def chance_by(model: ModelRow, lead: LeadRow, now_ms: int) -> Chance:
         book = rulebooks.load(model.rulebook_version).book
     except Refused as error:
         return Chance(model.version, problem=str(error))
-    values = features(lead.state, lead.standing, book, now_ms, lead.account_owner)
+    owner = lead.state.fact("account_owner") or lead.account_owner
+    values = features(lead.state, lead.standing, book, now_ms, owner)
     learned = compile_card(model.card)
     told = tuple(learned.contributions(values))
     return Chance(model.version, learned.chance(values), told, book)

@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import check, demo, doctor, handoff, lead, quarantine, queue, rules, run
+from worker.cli import check, demo, doctor, handoff, lead, learn, quarantine, queue, rules, run
 
 app = typer.Typer(
     name="tasuki",
@@ -22,6 +22,7 @@ app.add_typer(lead.app, name="lead")
 app.add_typer(handoff.app, name="handoff")
 app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(learn.app, name="learn")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

@@ -81,7 +81,8 @@ def fit(older: Table, middle: Table, held_out: Table) -> Fitted:
     if not fields:
         calibration = _Line(1.0, calibration.offset + (calibration.slope - 1.0) * float(model.intercept_[0]))
     card = sealed(
-        features=FEATURES, rulebook_version=fitted_on.rulebook_version, target=fitted_on.target,
+        features=FEATURES, rulebook_version=fitted_on.rulebook_version,
+        rulebook_digest=fitted_on.rulebook_digest, target=fitted_on.target,
         intercept=float(model.intercept_[0]), fields=_exported(fields, model.coef_[0], columns),
         slope=calibration.slope, offset=calibration.offset,
         fitted=fitted_on.window(), calibrated=middle.window(), held_out=held_out.window(), seed=SEED,
@@ -92,7 +93,7 @@ def fit(older: Table, middle: Table, held_out: Table) -> Fitted:
 def _joined(one: Table, two: Table) -> Table:
     return Table(
         one.name, one.target, one.rows + two.rows, one.won + two.won, one.when + two.when, one.rule + two.rule,
-        one.rule_name, one.rulebook_version, one.notes,
+        one.rule_name, one.rulebook_version, one.rulebook_digest, one.notes,
     )  # fmt: skip
 
 
@@ -129,7 +130,9 @@ def _strength(columns: Matrix, won: Any) -> tuple[float, Matrix]:
     for strength in STRENGTHS:
         scores = np.zeros(len(won))
         for inside, outside in folds:
-            scores[outside] = _logistic(strength).fit(wide[inside], won[inside]).decision_function(wide[outside])
+            scores[outside] = (
+                _logistic(strength).fit(wide[inside], won[inside]).decision_function(wide[outside])
+            )
         loss = float(np.logaddexp(0, -scores * (2 * won - 1)).mean())
         if best is None or loss < best[0] - 1e-6:
             best = (loss, strength, scores)

@@ -73,7 +73,8 @@ def lift(up: Array, down: Array) -> Array:
 
 
 def _ratio(above: Array, under: Array) -> Array:
-    return np.divide(above, under, out=np.full(len(above), np.nan), where=under > 0)
+    ratio: Array = np.divide(above, under, out=np.full(len(above), np.nan), where=under > 0)
+    return ratio
 
 
 RANK_MEASURES: Final[dict[str, Callable[[Array, Array], Array]]] = {

@@ -25,6 +25,7 @@ from sqlalchemy import Connection
 from routing_rules.compiled import CompiledBook
 from routing_rules.learned_features import features
 from schemas.lead import LeadState, Standing
+from schemas.learned import Told
 from worker import rulebooks
 from worker.learn.table import Table
 from worker.store import leads
@@ -37,9 +38,10 @@ Outcome = Literal["won", "lost", "declined", "recycled", "silent", "open"]
 HORIZON_DAYS: Final = 90
 #: The newest hand-overs that are looked at.
 MOST_LEADS: Final = 100_000
-TARGET: Final = (
-    "won: an opportunity won after the lead's first hand-over; not won: lost, ruled out or handed back by a rep,"
-    " or silent for the horizon; still open: left out"
+TARGET: Final = Told(
+    ja="受注: 最初の引き渡しの後に商談を受注。非受注: 失注、営業による対象外・差し戻し、または期間内に音沙汰なし。進行中は除外。",
+    en="won: an opportunity won after the lead's first hand-over; not won: lost, ruled out or handed back by a rep,"
+    " or silent for the horizon; still open: left out.",
 )
 
 
@@ -129,23 +131,30 @@ def outcome_of(
     return ("recycled", reason) if telling else ("silent", None)
 
 
-def cases(found: Iterable[HandOver], book: CompiledBook, horizon: timedelta) -> Table:
+def cases(found: Iterable[HandOver], book: CompiledBook, rulebook_digest: str, horizon: timedelta) -> Table:
     """Return the hand-overs whose outcome is known as cases, looked at through one rulebook."""
     known = list(found)
     settled = [one for one in known if one.outcome != "open"]
     counts = Counter(one.outcome for one in known)
     rows = [features(one.state, one.standing, book, one.at_ms, one.account_owner) for one in settled]
-    told = ", ".join(f"{counts[name]} {name}" for name in ("won", "lost", "declined", "recycled", "silent", "open"))
+    told = ", ".join(
+        f"{name} {counts[name]}" for name in ("won", "lost", "declined", "recycled", "silent", "open")
+    )
     return Table(
         name="own hand-overs", target=TARGET, rows=rows, won=[one.outcome == "won" for one in settled],
         when=[_day(one.at_ms) for one in settled],
         rule=[(_number(row["fit"]), _number(row["engagement"])) for row in rows],
-        rule_name="rule score (mean rank of fit and engagement)",
-        rulebook_version=book.version,
+        rulebook_version=book.version, rulebook_digest=rulebook_digest,
         notes=[
-            f"outcomes: {told} (left out)",
-            f"horizon: {horizon.days} days; younger hand-overs are left out",
-            "only leads that the rules handed over have an outcome: the chance is that of a handed-over lead",
+            Told(ja=f"結果の内訳: {told}（open は除外）", en=f"Outcomes: {told} (open is left out)."),
+            Told(
+                ja=f"判定期間: {horizon.days}日。それより新しい引き渡しは除外。",
+                en=f"Horizon: {horizon.days} days; younger hand-overs are left out.",
+            ),
+            Told(
+                ja="結果があるのは引き渡したリードだけなので、確率は「引き渡した場合」のものです。",
+                en="Only leads that the rules handed over have an outcome: the chance is that of a lead handed over.",
+            ),
         ],
     )  # fmt: skip
 

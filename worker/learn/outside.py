@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from schemas.errors import Refused
 from schemas.learn_spec import Naive, TableSpec
-from schemas.learned import Value
+from schemas.learned import Told, Value
 from worker import rulebook_yaml
 from worker.learn.table import Table
 
@@ -67,15 +67,22 @@ def read_table(path: Path, spec: TableSpec) -> Table:
         values = {name: _value(row[name], kind, spec, name) for name, kind in spec.features.items()}
         for one, found in joins:
             other = found.get(row[one.on], {})
-            values |= {name: _value(other.get(name, ""), kind, spec, name) for name, kind in one.columns.items()}
+            values |= {
+                name: _value(other.get(name, ""), kind, spec, name) for name, kind in one.columns.items()
+            }
         key, label = _order(row, place, spec)
         cases.append((key, label, values, won, tuple(_naive(row, one) for one in spec.naive)))
     cases.sort(key=lambda case: case[0])
     return Table(
-        spec.name, spec.target, [case[2] for case in cases], [case[3] for case in cases],
+        spec.name, _told(spec.target), [case[2] for case in cases], [case[3] for case in cases],
         [case[1] for case in cases], [case[4] for case in cases] if spec.naive else [], spec.naive_name,
-        notes=[*spec.notes, *(f"left out, {why}: {name}" for name, why in spec.leaks.items())],
+        notes=[*map(_told, spec.notes), *(_told(f"left out ({why}): {name}") for name, why in spec.leaks.items())],
     )  # fmt: skip
+
+
+def _told(text: str) -> Told:
+    """Take over what the spec says as it is, in whatever language it is written."""
+    return Told(ja=text, en=text)
 
 
 def _rows(path: Path, separator: str) -> list[Row]:
@@ -95,13 +102,20 @@ def _rows(path: Path, separator: str) -> list[Row]:
 def _require(rows: list[Row], spec: TableSpec, path: Path) -> None:
     if not rows:
         raise Refused(f"{path.name} has no rows")
-    wanted = {*spec.features, spec.outcome.column, *(one.column for one in spec.naive), *(j.on for j in spec.join)}
+    wanted = {
+        *spec.features,
+        spec.outcome.column,
+        *(one.column for one in spec.naive),
+        *(j.on for j in spec.join),
+    }
     if spec.order.column is not None:
         wanted.add(spec.order.column)
     for number, row in enumerate(rows, start=2):
         missing = sorted(wanted - row.keys())
         if missing:
-            raise Refused(f"{path.name}, row {number}: no column {', '.join(missing)}; see the spec {spec.name}")
+            raise Refused(
+                f"{path.name}, row {number}: no column {', '.join(missing)}; see the spec {spec.name}"
+            )
 
 
 def _listed(folder: Path, spec: TableSpec) -> frozenset[str]:
@@ -135,7 +149,9 @@ def _value(text: str, kind: str, spec: TableSpec, name: str) -> Value:
     try:
         number = float(text)
     except ValueError:
-        raise Refused(f"{name}: {text[:40]!r} is no number; name it under `unknown` or make it a word") from None
+        raise Refused(
+            f"{name}: {text[:40]!r} is no number; name it under `unknown` or make it a word"
+        ) from None
     return number if math.isfinite(number) else None
 
 

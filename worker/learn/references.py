@@ -59,7 +59,11 @@ def plain_logistic(fitted_on: Table, held_out: Table) -> Array:
     shape = ColumnTransformer(
         [
             ("numbers", scale, list(range(len(numbers)))),
-            ("words", OneHotEncoder(handle_unknown="ignore"), list(range(len(numbers), len(numbers + words)))),
+            (
+                "words",
+                OneHotEncoder(handle_unknown="ignore"),
+                list(range(len(numbers), len(numbers + words))),
+            ),
         ]
     )
     return _run(make_pipeline(shape, LogisticRegression(max_iter=2_000)), fitted_on, held_out, numbers, words)
@@ -70,7 +74,10 @@ def gradient_boosting(fitted_on: Table, held_out: Table) -> Array:
     numbers, words = _kinds(fitted_on)
     places = list(range(len(numbers), len(numbers + words)))
     coded = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=200, encoded_missing_value=np.nan
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        max_categories=200,
+        encoded_missing_value=np.nan,
     )
     shape = ColumnTransformer(
         [("numbers", "passthrough", list(range(len(numbers)))), ("words", coded, places)],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.errors import Refused
-from schemas.learned import Value, Window
+from schemas.learned import Told, Value, Window
 
 #: Shares of the cases, the oldest first: fitted, calibrated, held out.
 FITTED: Final = 0.60
@@ -37,7 +37,7 @@ class Table:
 
     name: str
     #: What won and not won means.
-    target: str
+    target: Told
     rows: list[dict[str, Value]]
     won: list[bool]
     #: When each case was decided, in words: a day, or whatever orders an outside table.
@@ -46,14 +46,15 @@ class Table:
     rule: list[tuple[float, ...]] = field(default_factory=list)
     rule_name: str = "rule score"
     rulebook_version: int = 0
-    notes: list[str] = field(default_factory=list)
+    rulebook_digest: str = ""
+    notes: list[Told] = field(default_factory=list)
 
     def part(self, chosen: range) -> "Table":
         """Return some of the cases."""
         return Table(
             self.name, self.target, [self.rows[i] for i in chosen], [self.won[i] for i in chosen],
             [self.when[i] for i in chosen], [self.rule[i] for i in chosen] if self.rule else [],
-            self.rule_name, self.rulebook_version, self.notes,
+            self.rule_name, self.rulebook_version, self.rulebook_digest, self.notes,
         )  # fmt: skip
 
     def window(self) -> Window:

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -186,11 +186,7 @@ def _use(field: Field, gain: float, used: Sequence[Field], rarer: int) -> FieldU
     """Decide on one field by its gain and by the weights that are left."""
     weights = _weights(field)
     left = rarer // EVENTS_PER_WEIGHT - sum(_weights(one) for one in used)
-    why = ""
-    if gain <= 0:
-        why = "tells won from not won no better than chance"
-    elif weights > left:
-        why = f"needs {weights} weights; at {EVENTS_PER_WEIGHT} cases a weight {left} were left"
+    why: Literal["", "chance", "room"] = "chance" if gain <= 0 else "room" if weights > left else ""
     return FieldUse(name=field.name, used=not why, weights=weights, gain=round(gain, 2), why=why)
 
 

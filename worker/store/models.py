@@ -13,12 +13,25 @@ from worker.store.db import run
 
 _COLUMNS = (
     "SELECT m.version, m.digest, m.document, m.report, m.fitted_at, m.by, m.rulebook_version,"
-    " c.version IS NOT NULL AS in_force FROM tasuki.model m LEFT JOIN tasuki.model_current c USING (version)"
+    " c.version IS NOT NULL AS in_force, r.digest AS rulebook_digest FROM tasuki.model m"
+    " LEFT JOIN tasuki.model_current c USING (version) JOIN tasuki.rulebook r ON r.version = m.rulebook_version"
 )
 
 
 def insert(connection: Connection, card: Scorecard, report: Report, *, by: str, now: datetime) -> int:
-    """Store a model as the next version and return that; it is not put in force."""
+    """Store a model as the next version and return that; it is not put in force.
+
+    Raises:
+        Refused: it belongs to a rulebook that is not in this database.
+
+    """
+    digest = run(
+        connection, "SELECT digest FROM tasuki.rulebook WHERE version = :v", v=card.rulebook_version
+    ).scalar()
+    if digest != card.rulebook_digest:
+        raise Refused(
+            f"the model belongs to a rulebook {card.rulebook_version} that is not the one here; fit it here"
+        )
     run(connection, "LOCK TABLE tasuki.model IN EXCLUSIVE MODE")
     version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.model").scalar())
     run(
@@ -63,8 +76,10 @@ def _checked(row: Any) -> ModelRow:
     card, report, problem = None, None, None
     try:
         card = read_scorecard(row.document)
-        if card.digest != row.digest or card.rulebook_version != row.rulebook_version:
-            card, problem = None, "the model is not the one that this row was made for"
+        if (card.digest, card.rulebook_version) != (row.digest, row.rulebook_version):
+            card, problem = None, "the model is not the one that this row was made for; fit it anew"
+        elif card.rulebook_digest != row.rulebook_digest:
+            card, problem = None, f"the model belongs to another rulebook {row.rulebook_version}; fit it anew"
     except Refused as error:
         problem = str(error)
     try:
