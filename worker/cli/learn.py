@@ -137,12 +137,7 @@ def _show(report: Report, lang: Lang) -> None:
     from worker.learn import words
 
     console.print(f"[bold]{safe(words.verdict_words(report, lang))}[/bold]", soft_wrap=True)
-    windows = [
-        (words.label(name, lang), one.first, one.last, one.leads, one.won)
-        for name, one in (
-            ("fitted", report.fitted), ("calibrated", report.calibrated), ("held_out", report.held_out),
-        )
-    ]  # fmt: skip
+    windows = [(name, one.first, one.last, one.leads, one.won) for name, one in words.windows(report, lang)]
     print_table(
         report.data, [words.label(name, lang) for name in ("part", "first", "last", "leads", "won")], windows
     )

@@ -65,9 +65,10 @@ def fit(older: Table, middle: Table, held_out: Table) -> Fitted:
 
     """
     calibrated_on: Literal["own part", "cross-fitted"] = "own part"
-    fitted_on = older
+    fitted_on, calibrated = older, middle
     if min(sum(middle.won), len(middle.won) - sum(middle.won)) < LEAST_HELD_OUT:
-        calibrated_on, fitted_on = "cross-fitted", _joined(older, middle)
+        calibrated_on, fitted_on = "cross-fitted", joined(older, middle)
+        calibrated = fitted_on
     fields, uses = chosen(fitted_on, vocabulary(fitted_on))
     columns = matrix(fields, fitted_on)
     won = np.array(fitted_on.won, dtype=np.int64)
@@ -85,12 +86,13 @@ def fit(older: Table, middle: Table, held_out: Table) -> Fitted:
         rulebook_digest=fitted_on.rulebook_digest, target=fitted_on.target,
         intercept=float(model.intercept_[0]), fields=_exported(fields, model.coef_[0], columns),
         slope=calibration.slope, offset=calibration.offset,
-        fitted=fitted_on.window(), calibrated=middle.window(), held_out=held_out.window(), seed=SEED,
+        fitted=fitted_on.window(), calibrated=calibrated.window(), held_out=held_out.window(), seed=SEED,
     )  # fmt: skip
     return Fitted(card, uses, fields, strength, calibrated_on, model, calibration)
 
 
-def _joined(one: Table, two: Table) -> Table:
+def joined(one: Table, two: Table) -> Table:
+    """Return the cases of both."""
     return Table(
         one.name, one.target, one.rows + two.rows, one.won + two.won, one.when + two.when, one.rule + two.rule,
         one.rule_name, one.rulebook_version, one.rulebook_digest, one.notes,

@@ -63,11 +63,11 @@ def _windows(report: Report, lang: Lang) -> str:
     def row(name: str, one: Window) -> list[str]:
         share = f"{one.won / one.leads:.1%}" if one.leads else "-"
         return [escape(cell) for cell in (
-            words.label(name, lang), one.first, one.last, f"{one.leads:,}", f"{one.won:,}", share,
+            name, one.first, one.last, f"{one.leads:,}", f"{one.won:,}", share,
         )]  # fmt: skip
 
     head = [words.label(name, lang) for name in ("part", "first", "last", "leads", "won", "share")]
-    return _table(head, [row(name, getattr(report, name)) for name in ("fitted", "calibrated", "held_out")])
+    return _table(head, [row(name, one) for name, one in words.windows(report, lang)])
 
 
 def _comparison(report: Report, lang: Lang) -> str:

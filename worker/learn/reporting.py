@@ -58,7 +58,7 @@ def learn(
     flat = np.full(len(newest.won), before.mean())
     others.append(judge.measures(PREVALENCE, judge.samples(flat, flat), flat))
     for name, model in references:
-        said = model(_both(older, middle), newest)
+        said = model(fitting.joined(older, middle), newest)
         others.append(judge.measures(name, judge.samples(said, said), said))
     return fitted.card, Report(
         data=table.name, target=table.target, fitted=fitted.card.fitted, calibrated=fitted.card.calibrated,
@@ -67,13 +67,6 @@ def learn(
         bins=calibration_bins(chances, judge.won), auc_gain=gains.get("auc"),
         ap_gain=gains.get("average_precision"), verdict=_verdict(fitted.card, gains.get("auc")),
         resamples=RESAMPLES, seed=fitting.SEED, notes=table.notes,
-    )  # fmt: skip
-
-
-def _both(one: Table, two: Table) -> Table:
-    return Table(
-        one.name, one.target, one.rows + two.rows, one.won + two.won, one.when + two.when,
-        notes=one.notes,
     )  # fmt: skip
 
 

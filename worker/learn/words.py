@@ -3,7 +3,7 @@
 from typing import Final
 
 from schemas.base import Lang
-from schemas.learned import Estimate, FieldUse, Measures, Report
+from schemas.learned import Estimate, FieldUse, Measures, Report, Window
 
 _VERDICT: Final = {
     "better": (
@@ -45,6 +45,7 @@ LABELS: Final = {
     "part": ("期間の分割", "Part"),
     "fitted": ("学習", "fitted"),
     "calibrated": ("較正", "calibrated"),
+    "cross-fitted": ("較正（交差検証）", "calibrated (cross-fitted)"),
     "held_out": ("検証（未使用）", "held out"),
     "first": ("最初", "from"),
     "last": ("最後", "to"),
@@ -142,6 +143,13 @@ def plain(one: Estimate, digits: int = 3) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """Return a figure, or a dash."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def windows(report: Report, lang: Lang) -> list[tuple[str, Window]]:
+    """Return the parts by time with their names."""
+    calibrated = "calibrated" if report.calibrated_on == "own part" else "cross-fitted"
+    parts = (("fitted", report.fitted), (calibrated, report.calibrated), ("held_out", report.held_out))
+    return [(label(name, lang), one) for name, one in parts]
 
 
 def why_left_out(use: FieldUse, lang: Lang) -> str:
