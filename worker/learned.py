@@ -52,8 +52,8 @@ class Chance:
             return f"Model {self.version} was refused ({problem}); the rule score goes on alone."
         told = "; ".join(self.reasons(lang)) or ("平均的なリード" if lang == "ja" else "an average lead")
         if lang == "ja":
-            return f"受注の見込み {self.chance:.0%}（学習モデル{self.version}）: {told}。"
-        return f"Chance to win {self.chance:.0%} (model {self.version}): {told}."
+            return f"引き渡した場合の受注の見込み {self.chance:.0%}（学習モデル{self.version}）: {told}。"
+        return f"Chance to win once handed over {self.chance:.0%} (model {self.version}): {told}."
 
 
 def chance_of(connection: Connection, lead: LeadRow, now_ms: int) -> Chance | None:

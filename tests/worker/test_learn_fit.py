@@ -10,7 +10,7 @@ from routing_rules.learned import compile_card
 from schemas.learned import NumberWeights, read_scorecard
 from tests.learned import a_table, true_chance
 from worker.learn import fitting, references
-from worker.learn.reporting import PREVALENCE, learn
+from worker.learn.reporting import PREVALENCE, REFITTED, learn
 from worker.learn.table import LEAST_EACH, LEAST_HELD_OUT, TooLittle, split
 
 MANY = 4_000
@@ -164,3 +164,16 @@ def test_calibration_never_turns_the_order_round() -> None:
     assert line.slope == 0
     assert line.offset == pytest.approx(math.log(101 / 101))
     assert fitting.line(-scores, won).slope > 1
+
+
+def test_fitting_anew_follows_a_market_that_turns() -> None:
+    """Where the past misleads, the frozen model fails; fitted anew as outcomes come it recovers, and sees no future."""
+    table = a_table(2_400)
+    turned = a_table(800, seed=9)
+    turned = replace(turned, won=[not won for won in turned.won])
+    _, report = learn(table, held_out=turned, refit_every=200)
+    again = next(one for one in report.others if one.name == REFITTED)
+    assert (report.model.auc.value or 1) < 0.5
+    assert (again.brier.value or 1) < (report.model.brier.value or 0)
+    _, whole = learn(table, held_out=turned, refit_every=800)
+    assert next(one for one in whole.others if one.name == REFITTED).auc == whole.model.auc

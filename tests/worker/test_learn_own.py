@@ -108,7 +108,7 @@ def test_from_hand_overs_to_a_chance_with_reasons(past: System, tmp_path: Path) 
     assert good["contributions"][0]["log_odds"] > 0 > bad["contributions"][0]["log_odds"]
 
     explained = said("lead", "explain", a_lead_of(past, FAIR))
-    assert explained["learned"]["chance"] == good["chance"]
+    assert explained["learned"]["chance"] == pytest.approx(good["chance"], abs=0.05)
     told = tasuki("lead", "explain", a_lead_of(past, ADS), "--lang", "ja").output
     assert "受注の見込み" in told
 
@@ -272,3 +272,43 @@ def test_declines_count_and_open_deals_are_left_out(system: System, monkeypatch:
     }
     assert len(table_now().rows) == 4
     assert young == []
+
+
+def test_a_merged_lead_counts_once_with_the_outcome_of_both(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hand-overs of one person: the earlier stands, with the decline of the one and the deal of the other."""
+    ready = {**READY, "campaign": FAIR}
+    move_to(monkeypatch, "2026-02-10T11:00:00+09:00")
+    phone = event("a", subject="one", time="2026-02-10T10:00:00+09:00", phone="03-0000-1234", **ready)
+    system.send([phone])
+    system.drain_here()
+    for row in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
+        with transaction() as connection:
+            hand_over(connection, row.pool, rulebooks.current(connection), now())
+    offered = system.one("SELECT assignment_id FROM tasuki.assignment")
+    with transaction() as connection:
+        act(connection, offered, "decline", rulebooks.current(connection), now(), reason="not_now")
+    move_to(monkeypatch, "2026-02-12T11:00:00+09:00")
+    other = event("b", subject="two@b.example.co.jp", time="2026-02-12T10:00:00+09:00", **ready)
+    system.send([other | {"source": "other"}])
+    system.drain_here()
+
+    def told() -> list[tuple[str, str | None]]:
+        with transaction() as connection:
+            found = own.read(connection, now(), timedelta(days=90)).found
+        return [(one.outcome, one.reason) for one in found]
+
+    move_to(monkeypatch, "2026-02-13T11:00:00+09:00")
+    together = event("c", subject="one", time="2026-02-13T10:00:00+09:00", email="two@b.example.co.jp")
+    system.send([together])
+    system.drain_here()
+    assert system.one("SELECT count(*) FROM tasuki.lead WHERE merged_into IS NOT NULL") == 1
+    move_to(monkeypatch, TODAY)
+    assert told() == [("recycled", "not_now")]
+    won = event(
+        "d", "outcome.won", subject="two@b.example.co.jp", time="2026-11-24T10:30:00+09:00", opportunity="d"
+    )
+    system.send([won | {"source": "crm"}])
+    system.drain_here()
+    assert told() == [("won", "not_now")]

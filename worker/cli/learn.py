@@ -261,8 +261,8 @@ def propose(
     with transaction() as connection:
         found = own.read(connection, _until(until), timedelta(days=horizon_days))
     result = found.proposals()
-    told = [
-        {"words": proposal_words(one, found.book, _lang(lang)), "file": f"{one.change.path[0]}.yaml",
+    told: list[dict[str, Any]] = [
+        {"words": {"ja": proposal_words(one, found.book, "ja"), "en": proposal_words(one, found.book, "en")}, "file": f"{one.change.path[0]}.yaml",
          "line": found.line_of(one.change.path), "path": list(one.change.path[1:]), "kind": one.change.kind,
          "found": _counted(one.found), "again": _counted(one.again)}
         for one in result.proposals
@@ -272,7 +272,9 @@ def propose(
                     "rulebook_version": found.book.version, "proposals": told})  # fmt: skip
         return
     for number, one in enumerate(told, start=1):
-        console.print(f"{number}. {safe(one['words'])} ({one['file']}, line {one['line']})", soft_wrap=True)
+        console.print(
+            f"{number}. {safe(one['words'][_lang(lang)])} ({one['file']}, line {one['line']})", soft_wrap=True
+        )
     console.print(
         f"{result.tried} changes were tried on {result.found_on} past hand-overs; {len(told)} also held on the"
         f" newest {result.held_out}. None is applied: both sides sign, then `tasuki rules publish`"
@@ -295,6 +297,9 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(help="Judge on this file instead of on the newest quarter.")
     ] = None,
+    refit_every: Annotated[
+        int | None, typer.Option(min=50, help="Also fit anew after every so many cases, as one would in use.")
+    ] = None,
     html: HtmlFile = None,
     lang: LangOption = "en",
     as_json: JsonFlag = False,
@@ -309,7 +314,9 @@ def evaluate(
     chosen = outside.read_spec(spec)
     table = outside.read_table(file, chosen)
     held_out = None if against is None else outside.read_table(against, chosen)
-    card, report = reporting.learn(table, held_out=held_out, references=references.REFERENCES)
+    card, report = reporting.learn(
+        table, held_out=held_out, references=references.REFERENCES, refit_every=refit_every
+    )
     report = report.model_copy(update={"made_at": now()})
     if html is not None:
         _write_page(html, report, card, None, _lang(lang))

@@ -59,39 +59,57 @@ class HandOver:
     reason: str | None = None
 
 
+#: Leads that were handed over, each with the lead that it was merged into in the end (itself, mostly).
+_KEPT: Final = """
+WITH RECURSIVE up AS (
+    SELECT DISTINCT lead_id, lead_id AS kept FROM tasuki.decision WHERE verdict = 'ready' AND at <= :newest
+    UNION
+    SELECT up.lead_id, l.merged_into FROM up JOIN tasuki.lead l ON l.lead_id = up.kept
+    WHERE l.merged_into IS NOT NULL
+), root AS (
+    SELECT up.lead_id, up.kept FROM up JOIN tasuki.lead l ON l.lead_id = up.kept AND l.merged_into IS NULL
+), first AS (
+    SELECT DISTINCT ON (root.kept) root.kept, d.decision_id, d.at FROM root JOIN tasuki.decision d USING (lead_id)
+    WHERE d.verdict = 'ready' AND d.at <= :newest ORDER BY root.kept, d.at, d.decision_id
+), chosen AS (
+    SELECT kept, decision_id FROM first ORDER BY at DESC, decision_id DESC LIMIT :most
+)
+"""
+
+
 def hand_overs(connection: Connection, until: datetime, horizon: timedelta) -> list[HandOver]:
     """Return the first hand-over of each lead that is older than the horizon, the oldest first.
 
     A lead that was merged into another counts with that one's outcome; of two, the earlier hand-over stands.
     """
+    newest = until - horizon
     rows = run(
         connection,
-        "SELECT DISTINCT ON (l.lead_id) l.lead_id, d.at, d.inputs, l.state FROM tasuki.decision d"
-        " JOIN tasuki.lead own ON own.lead_id = d.lead_id"
-        " JOIN tasuki.lead l ON l.lead_id = coalesce(own.merged_into, own.lead_id)"
-        " WHERE d.verdict = 'ready' AND d.at <= :newest ORDER BY l.lead_id, d.at, d.decision_id",
-        newest=until - horizon,
-    ).all()
-    rows = sorted(rows, key=lambda row: (row.at, row.lead_id))[-MOST_LEADS:]
-    declines = _declines(connection, [row.lead_id for row in rows], until)
+        f"{_KEPT} SELECT l.lead_id, d.inputs, l.state FROM chosen c"  # noqa: S608 - constants
+        " JOIN tasuki.decision d USING (decision_id)"
+        " JOIN tasuki.lead l ON l.lead_id = c.kept ORDER BY d.at, d.decision_id",
+        newest=newest, most=MOST_LEADS,
+    ).all()  # fmt: skip
+    declines = _declines(connection, newest, until)
     return [_hand_over(row, declines.get(row.lead_id, ()), ms(until)) for row in rows]
 
 
 def _declines(
-    connection: Connection, lead_ids: list[int], until: datetime
+    connection: Connection, newest: datetime, until: datetime
 ) -> dict[int, list[tuple[int, str, str]]]:
     """Return each lead's declines, the oldest first: when, the reason, and what follows by its rulebook."""
     found: dict[int, list[tuple[int, str, str]]] = {}
     for row in run(
         connection,
-        "SELECT a.lead_id, a.at, a.reason, s.rulebook_version FROM tasuki.act a"
-        " JOIN tasuki.assignment s USING (assignment_id)"
-        " WHERE a.act = 'decline' AND a.lead_id = ANY(:ids) AND a.at <= :until ORDER BY a.act_id",
-        ids=lead_ids, until=until,
+        f"{_KEPT} SELECT c.kept, a.at, a.reason, s.rulebook_version FROM chosen c"  # noqa: S608 - constants
+        " JOIN (SELECT lead_id, kept FROM root UNION SELECT kept, kept FROM root) m USING (kept)"
+        " JOIN tasuki.act a ON a.lead_id = m.lead_id AND a.act = 'decline' AND a.at <= :until"
+        " JOIN tasuki.assignment s USING (assignment_id) ORDER BY a.act_id",
+        newest=newest, most=MOST_LEADS, until=until,
     ):  # fmt: skip
         spec = rulebooks.load(row.rulebook_version).book.reasons.get(row.reason)
         if spec is not None:
-            found.setdefault(row.lead_id, []).append((ms(row.at), row.reason, spec.then))
+            found.setdefault(row.kept, []).append((ms(row.at), row.reason, spec.then))
     return found
 
 

@@ -9,13 +9,16 @@ from routing_rules.learned import compile_card
 from schemas.learned import Estimate, Measures, Report, Scorecard
 from worker.learn import fitting
 from worker.learn.measuring import RESAMPLES, Array, Judge, calibration_bins, estimate
-from worker.learn.table import LEAST_EACH, Table, require_enough, split
+from worker.learn.table import CALIBRATED, FITTED, LEAST_EACH, Table, require_enough, split
 
 #: Name of another way to score, and what gives its probabilities on the hold-out.
 Reference = tuple[str, Callable[[Table, Table], Array]]
 
 MODEL: Final = "scorecard"
 PREVALENCE: Final = "prevalence"
+REFITTED: Final = "scorecard, refitted"
+#: Share of all cases that is fitted on where the rest is calibrated on and the hold-out comes from elsewhere.
+FITTED_OF_BEFORE: Final = FITTED / (FITTED + CALIBRATED)
 
 
 def learn(
@@ -24,6 +27,7 @@ def learn(
     least_won: int = LEAST_EACH,
     held_out: Table | None = None,
     references: Sequence[Reference] = (),
+    refit_every: int | None = None,
 ) -> tuple[Scorecard, Report]:
     """Fit on the older cases and judge on the newest.
 
@@ -32,6 +36,7 @@ def learn(
         least_won: how many won cases it takes before the hold-out.
         held_out: cases kept elsewhere to judge on; then all of `table` is fitted and calibrated on.
         references: other models to judge on the same hold-out.
+        refit_every: judge also what comes of fitting anew after every so many cases of the hold-out.
 
     Raises:
         TooLittle: with the numbers; nothing was fitted.
@@ -39,8 +44,8 @@ def learn(
     """
     older, middle, newest = split(table)
     if held_out is not None:
-        cut = round(len(table.rows) * 0.8)
-        older, middle, newest = table.part(range(cut)), table.part(range(cut, len(table.rows))), held_out
+        older, middle = _before(table)
+        newest = held_out
     require_enough((older, middle), newest, least_won)
     fitted = fitting.fit(older, middle, newest)
     learned = compile_card(fitted.card)
@@ -57,6 +62,9 @@ def learn(
     before = np.array([*older.won, *middle.won], dtype=np.float64)
     flat = np.full(len(newest.won), before.mean())
     others.append(judge.measures(PREVALENCE, judge.samples(flat, flat), flat))
+    if refit_every is not None:
+        again = _refitted(fitting.joined(older, middle), newest, refit_every)
+        others.append(judge.measures(REFITTED, judge.samples(again, again), again))
     for name, model in references:
         said = model(fitting.joined(older, middle), newest)
         others.append(judge.measures(name, judge.samples(said, said), said))
@@ -68,6 +76,28 @@ def learn(
         ap_gain=gains.get("average_precision"), verdict=_verdict(fitted.card, gains.get("auc")),
         resamples=RESAMPLES, seed=fitting.SEED, notes=table.notes,
     )  # fmt: skip
+
+
+def _before(table: Table) -> tuple[Table, Table]:
+    """Split cases that are all before the hold-out: the older to fit on, the newer to calibrate on."""
+    cut = round(len(table.rows) * FITTED_OF_BEFORE)
+    return table.part(range(cut)), table.part(range(cut, len(table.rows)))
+
+
+def _refitted(known: Table, newest: Table, every: int) -> Array:
+    """Walk through the hold-out as one would in use: score a stretch, learn how it came out, fit anew.
+
+    Each stretch is scored by a model that saw only what came before it. Outcomes are taken as known when the
+    next stretch begins, which is sooner than in life.
+    """
+    said: list[float] = []
+    for start in range(0, len(newest.rows), every):
+        stretch = newest.part(range(start, min(start + every, len(newest.rows))))
+        older, middle = _before(known)
+        learned = compile_card(fitting.fit(older, middle, stretch).card)
+        said += [learned.chance(row) for row in stretch.rows]
+        known = fitting.joined(known, stretch)
+    return np.array(said)
 
 
 def _verdict(

@@ -33,6 +33,10 @@ _SCORES: Final = {
         "ルールのスコア（適合度と関心度の順位の平均）",
         "rule score (mean rank of fit and engagement)",
     ),
+    "scorecard, refitted": (
+        "学習モデル（結果が出るたびに再学習）",
+        "learned scorecard, fitted anew as outcomes come",
+    ),
     "prevalence": ("全件同じ確率（過去の受注率）", "one chance for all (the past share won)"),
     "plain logistic regression": ("通常のロジスティック回帰", "plain logistic regression"),
     "gradient boosting": ("勾配ブースティング", "gradient boosting"),
