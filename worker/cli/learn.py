@@ -1,7 +1,6 @@
 """`tasuki learn`: a chance to win learned from own outcomes, its honest report, and proposals for the rules."""
 
 import getpass
-import json
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from schemas.base import Lang
 from schemas.errors import Refused
 from schemas.learned import ModelRow, Report, Scorecard
 from worker import rulebooks
+from worker.cli import learn_files
 from worker.cli.common import REFUSED, JsonFlag, command, command_alone, console, print_json, print_table
 from worker.now import now, now_ms
 from worker.screen import safe
@@ -326,50 +326,5 @@ def evaluate(
     _show(report, _lang(lang))
 
 
-@app.command("export")
-@command
-def export(
-    version: Annotated[int, typer.Argument(help="A version.")],
-    file: Annotated[Path, typer.Argument(help="File to write.")],
-) -> None:
-    """Write a model with its report to a file.
-
-    Example: tasuki learn export 3 model.json
-    """
-    with transaction() as connection:
-        row = models.read(connection, version)
-    if row.card is None or row.report is None:
-        raise Refused(f"model version {version} was refused: {row.problem}")
-    document = {"scorecard": row.card.model_dump(mode="json"), "report": row.report.model_dump(mode="json")}
-    try:
-        file.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from None
-    console.print(f"model version {version} is in {safe(file)}")
-
-
-@app.command("import")
-@command
-def import_(
-    file: Annotated[Path, typer.Argument(help="A file that `tasuki learn export` wrote.")],
-    by: Annotated[str | None, typer.Option(help="Who brings it in; your login otherwise.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Store a model from a file as the next version. It is checked and read, never executed.
-
-    Example: tasuki learn import model.json
-    """
-    from schemas.learned import MAX_BYTES, read_model_file
-
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
-    card, report = read_model_file(raw)
-    with transaction() as connection:
-        version = models.insert(connection, card, report, by=by or getpass.getuser(), now=now())
-    if as_json:
-        print_json({"version": version, "digest": card.digest})
-    else:
-        console.print(f"stored as model version {version}; put it in force with `tasuki learn use {version}`")
+app.command("export")(learn_files.export)
+app.command("import")(learn_files.import_)
