@@ -59,6 +59,18 @@ def test_intervals_cover_the_value_and_the_same_seed_gives_the_same() -> None:
     assert wide.high - wide.low > one.high - one.low
 
 
+def test_equal_promises_share_a_bin() -> None:
+    """One chance for all is one bin, whose error is the distance to the share won; two chances are two bins."""
+    won = np.array([1.0, 0.0, 0.0, 0.0] * 25)
+    (only,) = measuring.calibration_bins(np.full(100, 0.4), won)
+    assert (only.leads, only.came) == (100, 0.25)
+    judge = Judge([bool(one) for one in won], 1)
+    flat = np.full(100, 0.4)
+    assert judge.measures("flat", judge.samples(flat, flat), flat).ece == pytest.approx(0.15)
+    two = measuring.calibration_bins(np.where(won == 1, 0.9, 0.1), won)
+    assert [(one.leads, one.came) for one in two] == [(75, 0.0), (25, 1.0)]
+
+
 def test_bins_hold_every_case_once_and_tell_a_bold_model() -> None:
     """Ten bins of equal count; chances pushed to the ends have a slope below one and a larger error."""
     lots = np.random.default_rng(4)

@@ -29,7 +29,7 @@ def page(report: Report, card: Scorecard | None, book: CompiledBook | None, lang
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         lang=lang,
         title=escape(words.label("title", lang)),
-        data=escape(report.data + made),
+        data=escape(words.score_name(report.data, lang) + made),
         tone="" if report.verdict == "better" else "no",
         verdict=escape(words.verdict_words(report, lang)),
         target=f"<b>{escape(words.label('target', lang))}</b>: {escape(report.target.say(lang))}",
@@ -67,7 +67,8 @@ def _windows(report: Report, lang: Lang) -> str:
         )]  # fmt: skip
 
     head = [words.label(name, lang) for name in ("part", "first", "last", "leads", "won", "share")]
-    return _table(head, [row(name, one) for name, one in words.windows(report, lang)])
+    rows = [row(name, one) for name, one in words.windows(report, lang)]
+    return _table(head, rows).replace("<table>", '<table class="days">', 1)
 
 
 def _comparison(report: Report, lang: Lang) -> str:

@@ -37,6 +37,7 @@ _SCORES: Final = {
         "学習モデル（結果が出るたびに再学習）",
         "learned scorecard, fitted anew as outcomes come",
     ),
+    "own hand-overs": ("自社の引き渡し実績", "own hand-overs"),
     "prevalence": ("全件同じ確率（過去の受注率）", "one chance for all (the past share won)"),
     "plain logistic regression": ("通常のロジスティック回帰", "plain logistic regression"),
     "gradient boosting": ("勾配ブースティング", "gradient boosting"),
