@@ -28,7 +28,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for name, file in FILES.items():
         if not (folder / name / file).exists():
-            print(f"\n### {name}\n\nnot there")
+            print(f"\n#### {name}\n\nnot there")
             continue
         spec = outside.read_spec(SPECS / f"{name}.yaml")
         table = outside.read_table(folder / name / file, spec)
@@ -42,7 +42,7 @@ def _print(name: str, card: Any, report: Any) -> None:
     parts = [f"{one.leads:,} ({one.won:,})" for one in (report.fitted, report.calibrated, report.held_out)]
     used = ", ".join(use.name for use in report.fields if use.used) or "none"
     left = ", ".join(use.name for use in report.fields if not use.used) or "none"
-    print(f"\n### {name}\n")
+    print(f"\n#### {name}\n")
     print(f"{report.target.en}; cases (won): fitted {parts[0]}, calibrated {parts[1]}, held out {parts[2]}.")
     print(f"Used: {used}. Left out by the fit: {left}.\n")
     print("| score | AUC | average precision | lift of the top 10 % | Brier | slope | calibration error |")
@@ -58,7 +58,7 @@ def _print(name: str, card: Any, report: Any) -> None:
         )
     gain = "-" if report.auc_gain is None else signed(report.auc_gain)
     print(f"\nVerdict: {report.verdict}; AUC less that of the naive score: {gain}.")
-    print(f"Slope of the calibration: {card.slope:.2f}.")
+    print(f"Slope of the fitted calibration line: {card.slope:.2f}.")
 
 
 if __name__ == "__main__":
