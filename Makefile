@@ -72,7 +72,9 @@ lock: .venv/.stamp-venv ## Solve requirements/*.lock anew from pyproject.toml
 	}; \
 	solve --output-file requirements/core.lock; \
 	solve --extra local --constraint requirements/core.lock --output-file requirements/local.lock; \
-	solve --extra local --extra dev --constraint requirements/local.lock --output-file requirements/dev.lock; \
+	solve --extra learn --constraint requirements/core.lock --output-file requirements/learn.lock; \
+	solve --extra local --extra learn --extra dev --constraint requirements/local.lock \
+	  --constraint requirements/learn.lock --output-file requirements/dev.lock; \
 	if grep -nE '://|^-|/opt|/work' requirements/*.lock; then \
 	  echo "A lock names a host or a path of this machine." >&2; exit 1; \
 	fi

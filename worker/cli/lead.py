@@ -19,6 +19,7 @@ from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
 from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
+from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
 from worker.screen import safe
@@ -84,7 +85,8 @@ def explain(
         row = leads.read_lead(connection, lead_id)
         history = reading.decisions(connection, lead_id)
         loaded = rulebooks.current(connection)
-    assert row is not None  # noqa: S101 - it was just found
+        assert row is not None  # noqa: S101 - it was just found
+        learned = chance_of(connection, row, now_ms())
     judged = judge(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
     if as_json:
         for item in history:
@@ -94,11 +96,14 @@ def explain(
             {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
              "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
              "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
+             "learned": None if learned is None else learned.told(language),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
         return
     console.print(f"[bold]lead {lead_id}[/bold]: {safe(stage_name(row.standing.lifecycle_stage, language))}")
     console.print(safe(sentence(judged, loaded.book, language)), soft_wrap=True)
+    if learned is not None:
+        console.print(safe(learned.line(language)), soft_wrap=True)
     _fit_table(judged, loaded, language)
     parts = [
         (activity_name(kind, loaded.book, language), points)

@@ -13,6 +13,7 @@ from worker.cli import (
     handoff,
     intake,
     lead,
+    learn,
     outbox,
     quarantine,
     queue,
@@ -50,6 +51,7 @@ app.add_typer(outbox.app, name="outbox")
 app.add_typer(token.app, name="token")
 app.add_typer(crm.app, name="crm")
 app.add_typer(intake.app, name="intake")
+app.add_typer(learn.app, name="learn")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 
