@@ -20,6 +20,7 @@ LABEL org.opencontainers.image.title="tasuki" \
       org.opencontainers.image.revision="${COMMIT}"
 ENV PATH="/venv/bin:${PATH}" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin tasuki
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /spool
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -1,7 +1,8 @@
 """Every Celery task: a few lines each. They may run twice or never; both are harmless."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +23,7 @@ from worker.enrichment.asking import ask_due
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged, rejudge
 from worker.leavers import sweep_leavers
-from worker.locks import lock_key, only_one
+from worker.locks import Hold, lock_key, only_one
 from worker.logs import get_logger
 from worker.now import now, wall_time
 from worker.settings import settings
@@ -237,74 +238,64 @@ def _review_some(connection: Any) -> tuple[Judged, int]:
     return rejudge(connection, lead_ids, rulebooks.current(connection), at), len(lead_ids)
 
 
-@app.task(name="tasuki.deliver")
-def deliver() -> None:
-    """Send what the outbox holds, one sender at a time so that a burst of mail starves nobody."""
-    _taken("tasuki.deliver")
+@contextmanager
+def _turn(name: str, for_s: int) -> Iterator[Hold]:
+    """Note that a task was taken up, hold its lock meanwhile, and say in words why it stopped short."""
+    _taken(f"tasuki.{name}")
     try:
-        with only_one("deliver", 60) as hold:
-            done = deliver_for(DELIVER_S, hold.extend) if hold.mine else Delivered()
-            if done.sent or done.failed or done.refused:
-                log.info("messages.delivered", sent=done.sent, failed=done.failed, reason=None)
+        with only_one(name, for_s) as hold:
+            yield hold
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
     except SoftTimeLimitExceeded:
-        log.warning("task.out_of_time", task="deliver")
+        log.warning("task.out_of_time", task=name)
+
+
+@app.task(name="tasuki.deliver")
+def deliver() -> None:
+    """Send what the outbox holds, one sender at a time so that a burst of mail starves nobody."""
+    with _turn("deliver", 60) as hold:
+        done = deliver_for(DELIVER_S, hold.extend) if hold.mine else Delivered()
+        if done.sent or done.failed or done.refused:
+            log.info("messages.delivered", sent=done.sent, failed=done.failed, reason=None)
 
 
 @app.task(name="tasuki.push_crm")
 def push_crm() -> None:
     """Write to the CRM the leads that wait for it, one writer a worker at a time."""
-    _taken("tasuki.push_crm")
-    try:
-        with only_one("push_crm", int(LEASE_S)) as hold:
-            until = time.monotonic() + DELIVER_S
-            while hold.mine and time.monotonic() < until:
-                hold.extend()
-                done = push_due(now())
-                if not done.tried:
-                    return
-                log.info("crm.written", sent=done.written, failed=done.pending, count=done.tried)
-    except (Away, redis.RedisError) as away:
-        log.warning("store.away", reason=type(away).__name__)
-    except SoftTimeLimitExceeded:
-        log.warning("task.out_of_time", task="push_crm")
+    with _turn("push_crm", int(LEASE_S)) as hold:
+        until = time.monotonic() + DELIVER_S
+        while hold.mine and time.monotonic() < until:
+            hold.extend()
+            done = push_due(now())
+            if not done.tried:
+                return
+            log.info("crm.written", sent=done.written, failed=done.pending, count=done.tried)
 
 
 @app.task(name="tasuki.fetch")
 def fetch() -> None:
     """Read back what thin events name, one reader of a worker at a time."""
-    _taken("tasuki.fetch")
-    try:
-        with only_one("fetch", 60) as hold:
-            until = time.monotonic() + FETCH_S
-            while hold.mine and time.monotonic() < until and fetching.fetch_some(now()):
-                hold.extend()
-    except (Away, redis.RedisError) as away:
-        log.warning("store.away", reason=type(away).__name__)
-    except SoftTimeLimitExceeded:
-        log.warning("task.out_of_time", task="fetch")
+    with _turn("fetch", 60) as hold:
+        until = time.monotonic() + FETCH_S
+        while hold.mine and time.monotonic() < until and fetching.fetch_some(now()):
+            hold.extend()
 
 
 @app.task(name="tasuki.enrich")
 def enrich() -> None:
     """Ask outside sources what is due, and join accounts that leads showed to be one; one at a time, for a while."""
-    _taken("tasuki.enrich")
-    try:
-        with only_one("enrich", 60) as hold:
-            if not hold.mine:
-                return
-            until = time.monotonic() + ENRICH_S
+    with _turn("enrich", 60) as hold:
+        if not hold.mine:
+            return
+        until = time.monotonic() + ENRICH_S
+        try:
             ask_due(now(), until)
-            in_transaction(lambda c: join_bridged(c, now()))
-            while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
-                hold.extend()
-    except Refused as refusal:
-        log.warning("enrichment.refused", reason=str(refusal)[:200])
-    except (Away, redis.RedisError) as away:
-        log.warning("store.away", reason=type(away).__name__)
-    except SoftTimeLimitExceeded:
-        log.warning("task.out_of_time", task="enrich")
+        except Refused as refusal:
+            log.warning("enrichment.refused", reason=str(refusal)[:200])
+        in_transaction(lambda c: join_bridged(c, now()))
+        while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
+            hold.extend()
 
 
 @app.task(name="tasuki.intake", acks_late=False)
