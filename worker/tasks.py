@@ -11,7 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away, Refused
 from worker import queue, rulebooks
-from worker.account_acts import join_bridged, propose
+from worker.account_finding import join_bridged, propose
 from worker.app import app
 from worker.delivering import deliver_due
 from worker.drain import drain
