@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from rapidfuzz import fuzz, process
 from sqlalchemy import Connection
 
-from routing_rules.accounts import LIKELY, candidate_of, likeness
+from routing_rules.accounts import candidate_of
 from routing_rules.companies import normal_name
 from schemas.errors import Refused
 from worker.logs import get_logger
@@ -18,8 +17,6 @@ from worker.store.rows import as_json, ms
 
 log = get_logger()
 
-#: Names that are looked at for each new one, the most alike first.
-MOST_ALIKE: Final = 20
 #: Leads that are moved in one go.
 SOME: Final = 1_000
 _IDENTITY: Final = "kind, value, place, form, account_key, seen_at"
@@ -113,7 +110,7 @@ def merge(connection: Connection, kept: str, gone: str, by: str, now: datetime) 
         connection, "UPDATE tasuki.account_pin SET account_key = :kept WHERE account_key = :gone",
         kept=kept, gone=gone,
     )  # fmt: skip
-    _settle(connection, kept, gone, "merged", now)
+    settle(connection, kept, gone, "merged", now)
     log.info("account.merged", count=len(moved))
     return int(merge_id)
 
@@ -166,7 +163,7 @@ def unmerge(connection: Connection, merge_id: int, by: str, now: datetime) -> st
         connection, "UPDATE tasuki.account_merge SET undone_at = :now, undone_by = :by WHERE merge_id = :m",
         now=now, by=by, m=merge_id,
     )  # fmt: skip
-    _settle(connection, row.kept, row.gone, "apart", now, insert=True)
+    settle(connection, row.kept, row.gone, "apart", now, insert=True)
     return str(row.gone)
 
 
@@ -200,7 +197,7 @@ def split(
     )  # fmt: skip
     moved = _leads_with(connection, key, wanted)
     _move(connection, moved, new)
-    _settle(connection, key, new, "apart", now, insert=True)
+    settle(connection, key, new, "apart", now, insert=True)
     return new, len(moved)
 
 
@@ -255,7 +252,7 @@ def put(connection: Connection, lead_id: int, key: str, by: str, now: datetime) 
 
 def keep_apart(connection: Connection, one: str, other: str, now: datetime) -> None:
     """Record that two accounts are two: they are not listed again."""
-    _settle(connection, one, other, "apart", now, insert=True)
+    settle(connection, one, other, "apart", now, insert=True)
 
 
 def _lock(connection: Connection, *keys: str) -> None:
@@ -273,9 +270,10 @@ def _move(connection: Connection, lead_ids: Iterable[int], key: str) -> None:
     )
 
 
-def _settle(
+def settle(
     connection: Connection, one: str, other: str, how: str, now: datetime, *, insert: bool = False
 ) -> None:
+    """Record what became of a pair of accounts that may be one: `merged` or `apart`."""
     if insert:
         accounts.insert_candidates(connection, [(*sorted((one, other)), "by_hand", 0.0)], now)  # type: ignore[list-item]
     run(
@@ -284,88 +282,3 @@ def _settle(
         " WHERE settled IS NULL AND (one, account_key) IN ((:a, :b), (:b, :a))",
         a=one, b=other, how=how, now=now,
     )  # fmt: skip
-
-
-def propose(connection: Connection, now: datetime, limit: int = 500) -> int:
-    """Compare names that are new with those that begin alike, and list what is likely one company.
-
-    Return how many names were looked at. What was written in the last minute waits: it may not be committed yet.
-    """
-    since = run(connection, "SELECT until FROM tasuki.account_compared FOR UPDATE").scalar()
-    rows = run(
-        connection,
-        "SELECT value, place, account_key, seen_at FROM tasuki.account_identity WHERE kind = 'name'"
-        " AND (cast(:since AS timestamptz) IS NULL OR seen_at > :since)"
-        " AND seen_at <= cast(:now AS timestamptz) - interval '1 minute' ORDER BY seen_at LIMIT :n",
-        since=since, now=now, n=limit,
-    ).all()  # fmt: skip
-    if not rows:
-        return 0
-    until = rows[-1].seen_at
-    if len(rows) == limit:  # names of one instant are looked at together
-        rows += run(
-            connection,
-            "SELECT value, place, account_key, seen_at FROM tasuki.account_identity WHERE kind = 'name'"
-            " AND seen_at = :until", until=until,
-        ).all()  # fmt: skip
-    found = _likely(connection, rows)
-    if found:
-        accounts.insert_candidates(connection, found, now)
-    run(
-        connection,
-        "INSERT INTO tasuki.account_compared (until) VALUES (:until)"
-        " ON CONFLICT (only_one) DO UPDATE SET until = excluded.until",
-        until=until,
-    )  # fmt: skip
-    return len(rows)
-
-
-def join_bridged(connection: Connection, now: datetime, limit: int = 50) -> int:
-    """Make one what a lead showed to be one account: known by domain there, by the same name and place here."""
-    rows = run(
-        connection,
-        "SELECT one, account_key FROM tasuki.account_candidate c WHERE because = :b AND settled IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM tasuki.account_identity i WHERE i.account_key = c.account_key"
-        "  AND i.kind <> 'name') ORDER BY 1, 2 LIMIT :n FOR UPDATE SKIP LOCKED",
-        b=accounts.BRIDGE, n=limit,
-    ).all()  # fmt: skip
-    joined = 0
-    for row in rows:
-        try:
-            merge(connection, row.one, row.account_key, "tasuki", now)
-            joined += 1
-        except Refused:  # merged meanwhile, under another key
-            _settle(connection, row.one, row.account_key, "merged", now)
-    return joined
-
-
-def _likely(connection: Connection, rows: list[Any]) -> list[tuple[str, str, str, float]]:
-    """Return pairs of accounts in one place, or one of them in none, whose names are alike."""
-    heads = sorted({row.value[:2] for row in rows})
-    near = run(
-        connection,
-        "SELECT value, place, account_key FROM unnest(cast(:heads AS text[])) AS h(head)"
-        " JOIN tasuki.account_identity i ON i.kind = 'name' AND i.value >= h.head AND i.value < h.head || chr(1114109)",
-        heads=heads,
-    ).all()  # fmt: skip
-    by_head: dict[str, list[Any]] = {}
-    for row in near:
-        by_head.setdefault(row.value[:2], []).append(row)
-    found: dict[tuple[str, str], float] = {}
-    for row in rows:
-        others = by_head.get(row.value[:2], [])
-        names = [other.value for other in others]
-        for _, _, at in process.extract(
-            row.value, names, scorer=fuzz.ratio, score_cutoff=LIKELY, limit=MOST_ALIKE
-        ):
-            other = others[at]
-            if other.account_key != row.account_key and _may_be_one_place(row.place, other.place):
-                score = likeness(row.value, other.value)
-                if score >= LIKELY:
-                    pair = (min(row.account_key, other.account_key), max(row.account_key, other.account_key))
-                    found[pair] = max(score, found.get(pair, 0.0))
-    return [(one, other, "alike", score) for (one, other), score in sorted(found.items())]
-
-
-def _may_be_one_place(one: str, other: str) -> bool:
-    return not one or not other or one == other or one in (other[:2], "") or other == one[:2]

@@ -12,7 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away, Refused
 from worker import fetching, queue, rulebooks, tidying
-from worker.account_acts import join_bridged, propose
+from worker.account_finding import join_bridged, propose
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from tests.fixtures.system import READY, System, event
-from worker import account_acts, rulebooks
+from worker import account_finding, rulebooks
 from worker.acting import act
 from worker.cli.main import app
 from worker.handing import hand_over
@@ -225,7 +225,7 @@ def test_likely_ones_are_proposed_and_never_merged(system: System) -> None:
     assert len(set(accounts(system).values())) == 3
     said("account", "apart", listed[0]["one"], listed[0]["other"])
     assert said("account", "candidates") == []
-    assert in_transaction(lambda c: account_acts.propose(c, now())) == 0
+    assert in_transaction(lambda c: account_finding.propose(c, now())) == 0
 
 
 def test_accounts_of_before_are_still_known(system: System) -> None:

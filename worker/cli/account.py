@@ -6,7 +6,7 @@ import typer
 
 from routing_rules.companies import normal_name
 from schemas.errors import Refused
-from worker import account_acts
+from worker import account_acts, account_finding
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.cli.lead_merges import By
 from worker.now import now
@@ -88,8 +88,8 @@ def candidates(
 
     Example: tasuki account candidates
     """
-    in_transaction(lambda c: account_acts.join_bridged(c, now()))
-    while in_transaction(lambda c: account_acts.propose(c, now())):
+    in_transaction(lambda c: account_finding.join_bridged(c, now()))
+    while in_transaction(lambda c: account_finding.propose(c, now())):
         pass
     with transaction() as connection:
         rows = [
