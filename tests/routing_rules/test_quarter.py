@@ -37,9 +37,19 @@ def test_a_quarter_keeps_every_promise() -> None:
     print(dict(watch.count))
     assert not watch.found, watch.said
     # the quarter was a full one: each thing that can happen did
-    rare = {"breaches", "decline", "pauses", "clocks moved", "to stand-by", "turns given back", "times waiting"}
+    rare = {
+        "breaches",
+        "decline",
+        "pauses",
+        "clocks moved",
+        "to stand-by",
+        "turns given back",
+        "times waiting",
+    }
     assert all(watch.count[kind] > 100 for kind in (*rare, "times parked"))
-    assert all(watch.count[f"ended {why}"] for why in ("rep_left", "rep_away", "contact_breached", "declined"))
+    assert all(
+        watch.count[f"ended {why}"] for why in ("rep_left", "rep_away", "contact_breached", "declined")
+    )
 
 
 # --- the checks can fail: deliberate faults -------------------------------------------------------------------------
@@ -118,7 +128,7 @@ def _clock_runs_in_leave(patch: pytest.MonkeyPatch) -> None:
 
 
 def _weights_ignored(patch: pytest.MonkeyPatch) -> None:
-    real = strategies.shares_of
+    real = turns.shares_of
     patch.setattr(
         strategies, "shares_of", lambda members, weights, draw: real(members, dict.fromkeys(weights, 1), draw)
     )
@@ -138,7 +148,7 @@ def _given_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def _looked_at_late(patch: pytest.MonkeyPatch) -> None:
-    real = place.next_open
+    real = calendars.next_open
 
     def later(*asked: Any) -> datetime | None:
         found = real(*asked)
