@@ -319,6 +319,21 @@ def test_a_lead_rises_and_is_not_overtaken_for_ever(system: System) -> None:
     ]  # fmt: skip
 
 
+def test_room_that_is_freed_goes_to_the_oldest_who_waits_for_it(system: System) -> None:
+    """Two wait since the pool was full; a third becomes ready at the very moment in which a place is freed."""
+    version = publish(texts_for({"desk": {"ann": 1}}, people={"ann": {"capacity": {"open": 1}}}))
+    line_up("desk", [FIRST], now() - timedelta(hours=2), version)
+    give()
+    line_up("desk", [FIRST + 1, FIRST + 2], now() - timedelta(hours=1), version)
+    give()
+    number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    line_up("desk", [FIRST + 3], now(), version)
+    give()
+    assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
+    assert system.one("SELECT count(*) FROM tasuki.waiting WHERE reason = 'full'") == 3 - 1
+
+
 # --- who left ----------------------------------------------------------------------------------------------------
 
 

@@ -66,7 +66,25 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     outbox.supersede(connection, [row.assignment_id for row in gone])
     outbox.withdraw(connection, [row for row in gone if row.end_reason not in ("won", "lost")], now)
     crm.mark(connection, [lead for lead, _ in ended], now)
-    return {row.pool for row in gone}
+    pools = {row.pool for row in gone}
+    _wake_full(connection, pools, len(gone), now)
+    return pools
+
+
+def _wake_full(connection: Connection, pools: set[str], freed: int, now: datetime) -> None:
+    """Have the first leads that wait for room looked at now, so that none which came later takes it before them.
+
+    Twice as many as places: who freed one may be barred from the first of them. Rows that a hand-over holds are
+    being looked at already. A pool that shares a rep with these looks again by itself within a quarter of an hour.
+    """
+    if pools:
+        run(
+            connection,
+            "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT lead_id FROM tasuki.waiting"
+            " WHERE pool = ANY(:pools) AND reason = 'full' AND look_again_at > :now"
+            " ORDER BY priority DESC, ready_at, lead_id LIMIT :n FOR UPDATE SKIP LOCKED)",
+            now=now, pools=sorted(pools), n=2 * freed,
+        )  # fmt: skip
 
 
 def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
