@@ -228,6 +228,30 @@ def test_likely_ones_are_proposed_and_never_merged(system: System) -> None:
     assert in_transaction(lambda c: account_finding.propose(c, now())) == 0
 
 
+def test_alike_names_are_found_among_many_that_begin_and_end_alike(system: System) -> None:
+    """A typing error in the first letter or in the middle, among hundreds of names of the same beginning or ending."""
+    judged(
+        system,
+        event(1, "lead.captured", email="a@gmail.com", company="みなと物流サービス", region="東京都"),
+        event(2, "lead.captured", email="b@gmail.com", company="みなと物琉サービス", region="東京都"),
+        event(3, "lead.captured", email="c@gmail.com", company="信州電子計測", region="長野県"),
+        event(4, "lead.captured", email="d@gmail.com", company="新州電子計測", region="長野県"),
+    )
+    system.do(
+        "INSERT INTO tasuki.account_identity (kind, value, place, account_key, seen_at)"
+        " SELECT 'name', head || n || tail, 'JP-13', 'name:' || head || n || tail, now() - interval '1 day'"
+        " FROM generate_series(1, 300) n, (VALUES ('みなと', '商事'), ('相模', '計測')) AS v(head, tail)"
+    )
+    system.do("UPDATE tasuki.account_identity SET seen_at = seen_at - interval '5 minutes'")
+    while in_transaction(lambda c: account_finding.propose(c, now())):
+        pass
+    of = dict(system.sql("SELECT email, account_key FROM tasuki.lead"))
+    found = {(row["one"], row["other"]) for row in said("account", "candidates", "--limit", "10000")}
+    for pair in (("a@gmail.com", "b@gmail.com"), ("c@gmail.com", "d@gmail.com")):
+        one, other = sorted(of[email] for email in pair)
+        assert (one, other) in found
+
+
 def test_accounts_of_before_are_still_known(system: System) -> None:
     """A live upgrade: leads and owners of the first schema meet new colleagues of theirs."""
     url = system.servers.create_database("accounts_before")
