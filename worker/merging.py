@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from routing_rules.fold import merge
 from worker.logs import get_logger
-from worker.store import assignments, leads
+from worker.store import assignments, crm, leads
 from worker.store.db import Clash, run
 from worker.store.leads import LeadRow
 from worker.store.rows import as_json
@@ -164,6 +164,7 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
         " track = g.track FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         kept=one.lead_id, gone=other.lead_id,
     )  # fmt: skip
+    crm.mark(connection, [one.lead_id], now)
 
 
 def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:
@@ -172,6 +173,7 @@ def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:
         ("waiting", ""),
         ("assignment", " AND ended_at IS NULL"),
         ("clock", " AND next_at IS NOT NULL"),
+        ("escalation", " AND tell_at IS NOT NULL"),
     ):
         run(
             connection,

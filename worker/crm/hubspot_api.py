@@ -1,8 +1,7 @@
 """HubSpot over the wire: the documented v3 and v4 calls by httpx2, paced, checked, and its errors as ours.
 
-HubSpot's own client library (hubspot-api-client) was last released 18 months ago, brings 30 MB of generated
-code, has no time limits by default, and its generated models fail on answers that it does not know yet. What
-is needed are eight documented calls.
+HubSpot's own client library (hubspot-api-client) is not well kept: its last release was 18 months old in November
+2026, and it brings 30 MB of generated code. What is needed are eight documented calls.
 """
 
 from collections.abc import Sequence
