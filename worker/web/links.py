@@ -1,4 +1,4 @@
-"""`/l/{token}`: the page that a link in a mail opens, and its button.
+"""`/l/{token}`: the page that a link in a notice opens, and its button.
 
 Reading changes nothing, by whatever method and however often. Only the POST of the page's own form acts.
 """

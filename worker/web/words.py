@@ -20,6 +20,8 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "overdue": ("期限を過ぎています", "overdue"),
     "contact": ("連絡先", "Contact"),
     "number": ("割り当て番号", "Assignment"),
+    "hidden.who": ("リード #{lead}（このリンクが届いたチャネルでは個人情報を表示しません）", "Lead #{lead} (the channel of this link shows no personal data)"),
+    "hidden.contact": ("このリンクが届いたチャネルでは表示しません。CRMでリード #{lead} をご確認ください。", "Not shown by the channel of this link: look up lead #{lead} in the CRM."),
     # what a link asks
     "accept.title": ("このリードを引き受けますか", "Accept this lead?"),
     "accept.button": ("引き受ける", "Accept"),
@@ -66,7 +68,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "no_rep": ("この担当者は現在登録されていません", "This rep is not active"),
     "no_rep.words": ("ルールブックで有効な担当者ではないため、リンクは使えません。", "The rulebook has no active rep of that name, so the link cannot be used."),
     "forged": ("このリンクは存在しません", "There is no such link"),
-    "forged.words": ("途中で切れているか、古すぎるか、間違っています。メールのリンク全体を開いてください。", "It is cut off, too old, or wrong. Open the whole link as it stands in the mail."),
+    "forged.words": ("途中で切れているか、古すぎるか、間違っています。お知らせのリンク全体を開いてください。", "It is cut off, too old, or wrong. Open the whole link as it stands in the notice."),
     "nothing_changed": ("何も変更されていません。", "Nothing was changed."),
     "now.with": ("現在の担当: {rep}", "It is now with {rep}."),
     "now.elsewhere": ("現在は別のプールの担当者が持っています。", "It is now with a rep of another pool."),
