@@ -139,6 +139,35 @@ def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:
     assert web.system.broken() == []
 
 
+def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:
+    """A new one, of the same rep, channel and policy, made in the act; opening it changes nothing, and it works once."""
+    number, rep = web.offer()
+    path = web.link(number, rep, "accept", "name_and_company", "slack_sales")
+    page = web.press(path).text
+    found = re.search(r'class="button" href="([\w-]{43})">連絡済みにする<', page)
+    assert found is not None
+    after = f"/l/{found[1]}"
+    made = "SELECT assignment_id, rep, purpose, personal_data, channel, used_at FROM tasuki.link_token"
+    held = web.system.sql(f"{made} WHERE token_hash = :h", h=links.hash_of(found[1]))
+    before = web.rows()
+    asked = web.client.get(after).text
+    again = web.client.get(path).text
+
+    assert held == [(number, rep, "contacted", "name_and_company", "slack_sales", None)]
+    assert web.rows() == before
+    assert title_of(asked) == "初回連絡を記録しますか"
+    assert "同時に引き受けます" not in asked
+    assert "情報システム部長" not in asked
+    assert 'class="button"' not in again
+    done = web.press(after)
+    assert (done.status_code, title_of(done.text)) == (200, "連絡済みとして記録しました")
+    assert 'class="button"' not in done.text
+    assert web.press(after).status_code == 410
+    assert web.system.sql("SELECT act, link_channel FROM tasuki.act ORDER BY act_id") == [
+        ("accept", "slack_sales"), ("contacted", "slack_sales"),
+    ]  # fmt: skip
+
+
 def test_contacted_accepts_as_well_where_nobody_did(web: Web) -> None:
     """The page says so beforehand."""
     path = web.link(*web.offer(), "contacted")
@@ -174,7 +203,11 @@ def test_a_decline_link_hands_back_what_was_accepted(web: Web) -> None:
     number, rep = web.offer()
     decline = web.link(number, rep, "decline")
     web.press(web.link(number, rep))
-    assert title_of(web.client.get(decline).text) == "このリードを差し戻しますか"
+    page = web.client.get(decline).text
+    assert title_of(page) == "このリードを差し戻しますか"
+    assert re.findall(r"<button[^>]*>(.*?)</button>", page) == ["差し戻す"]
+    assert "辞退では" in page
+    assert "辞退する" not in page
     assert title_of(web.press(decline, reason="no_response").text) == "差し戻しました"
     assert web.system.one("SELECT end_reason FROM tasuki.assignment") == "recycled"
 

@@ -30,6 +30,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "contacted.button": ("連絡済みにする", "I made contact"),
     "contacted.hint": ("初回連絡の期限はここで終わります。", "This ends the clock for first contact."),
     "contacted.also": ("まだ引き受けていないため、同時に引き受けます。", "The lead is not accepted yet: this accepts it as well."),
+    "contacted.later": ("連絡が済んだら、ここから記録してください。リンクはこのページにだけあります。", "Once you have made contact, record it here. This page alone has the link."),
     "decline.title": ("このリードを辞退しますか", "Decline this lead?"),
     "decline.button": ("辞退する", "Decline"),
     "decline.hint": ("選んだ理由により、次の担当・育成・対象外のいずれかへ進みます。", "By its reason the lead goes to the next rep, back to nurture, or out."),
