@@ -35,7 +35,8 @@ class _Came:
 
 def still_promised(connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime) -> list[Any]:
     """End overdue clocks whose policy in force makes no such promise; return the others."""
-    kept, gone = [], []
+    kept: list[Any] = []
+    gone: list[Any] = []
     for row in rows:
         (kept if policy_of(row.policy, loaded).promise(row.kind) else gone).append(row)
     if gone:
