@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124_link_policy"
-down_revision = "20261124_neighbours"
+down_revision = "20261124_line"
 
 
 def upgrade() -> None:
