@@ -126,7 +126,7 @@ def test_links_know_by_which_channel_they_went_and_what_it_may_show(
     _offer(system)
     copy = (
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, lead_id,"
-        " assignment_id, body, created_at, next_try_at) SELECT idempotency_key || ':{0}', kind, '{0}', '{0}', '{1}',"
+        " assignment_id, body, created_at, next_try_at) SELECT idempotency_key || '-{0}', kind, '{0}', '{0}', '{1}',"
         " '{0}', rep, lead_id, assignment_id, body, created_at, next_try_at FROM tasuki.outbox"
         " WHERE channel = 'slack'"
     )
