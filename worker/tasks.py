@@ -312,7 +312,9 @@ def enrich() -> None:
         in_transaction(lambda c: join_bridged(c, now()))
         while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
             hold.extend()
-            if queue.backlog() > settings().batch_size:  # events come first; some names are compared at every poke
+            if (
+                queue.backlog() > settings().batch_size
+            ):  # events come first; some names are compared at every poke
                 return
 
 
