@@ -9,7 +9,19 @@ from simple_salesforce.format import format_soql
 
 from schemas.errors import Away
 from worker.crm import salesforce_changes
-from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written, already
+from worker.crm.base import (
+    Failed,
+    Health,
+    Held,
+    How,
+    Linked,
+    Page,
+    Result,
+    Wanted,
+    Written,
+    already,
+    not_theirs,
+)
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
 from worker.crm.salesforce_api import Api, told
@@ -34,6 +46,10 @@ _MENDS: Final = {
 }
 
 
+#: The kind of record that a lead is, the record itself where there is one, and how it was found.
+_Place = tuple[str, dict[str, Any] | None, How]
+
+
 class SalesforceCrm:
     """Leads in Salesforce, found by Tasuki's own key, by the record's id, or by e-mail address."""
 
@@ -48,18 +64,14 @@ class SalesforceCrm:
 
     # --- write ---
 
-    def write(self, wanted: Sequence[Wanted], /) -> list[Result]:
+    def write(self, wanted: Sequence[Wanted], held: Held, /) -> list[Result]:
         """Read what there is, then create and update; at most 200 leads."""
-        found = self._read(wanted)
+        places = self._places(wanted, held)
         owners = self._owners.of(one.card for one in wanted)
         results: list[Result] = []
         made: list[tuple[Wanted, dict[str, Any], Written]] = []
-        holder: dict[str, int] = {}
         for one in wanted:
-            place = self._place(one, found)
-            if not isinstance(place, Failed) and place[1] is not None:
-                other = holder.setdefault(place[1]["Id"], one.lead_id)
-                place = place if other == one.lead_id else already(one.lead_id, place[1]["Id"], other)
+            place = places[one.lead_id]
             if isinstance(place, Failed):
                 results.append(place)
                 continue
@@ -71,9 +83,9 @@ class SalesforceCrm:
                 made.append((one, record, done))
         return results + self._send(made)
 
-    def preview(self, wanted: Wanted, /) -> dict[str, Any]:
+    def preview(self, wanted: Wanted, held: Held, /) -> dict[str, Any]:
         """Return the record that would be sent."""
-        place = self._place(wanted, self._read([wanted]))
+        place = self._places([wanted], held)[wanted.lead_id]
         if isinstance(place, Failed):
             return {"error": place.error}
         owner, note = self._owners.of([wanted.card]).get(wanted.card, self._mapping.nobody)
@@ -86,7 +98,7 @@ class SalesforceCrm:
         }
 
     def _compose(
-        self, one: Wanted, place: tuple[str, dict[str, Any] | None, How], owner: str | None, note: str | None
+        self, one: Wanted, place: _Place, owner: str | None, note: str | None
     ) -> tuple[dict[str, Any] | None, Written]:
         """Return the record to send, or None when it holds everything already."""
         kind, current, how = place
@@ -152,6 +164,20 @@ class SalesforceCrm:
 
     # --- find ---
 
+    def _places(self, wanted: Sequence[Wanted], held: Held) -> dict[int, _Place | Failed]:
+        """Return where each lead is to be written; a record is one lead's."""
+        found = self._read(wanted)
+        places = {one.lead_id: self._place(one, found) for one in wanted}
+        there = {
+            lead_id: place[1] for lead_id, place in places.items()
+            if not isinstance(place, Failed) and place[1] is not None
+        }  # fmt: skip
+        numbered = {
+            lead_id for lead_id, row in there.items() if row.get(self._mapping.id_field) == str(lead_id)
+        }
+        ids = {lead_id: str(row["Id"]) for lead_id, row in there.items()}
+        return places | not_theirs(wanted, ids, numbered, held)
+
     def _read(self, wanted: Sequence[Wanted]) -> dict[str, list[dict[str, Any]]]:
         """Return the Leads and Contacts that may be these leads."""
         found: dict[str, list[dict[str, Any]]] = {"Lead": [], "Contact": []}
@@ -176,9 +202,7 @@ class SalesforceCrm:
         wheres = [format_soql(f"{name} IN {{}}", values) for name, values in asked.items() if values]
         return self._api.query(f"SELECT {', '.join(names)} FROM {kind} WHERE {' OR '.join(wheres)}")  # noqa: S608 - SOQL, quoted by its library
 
-    def _place(
-        self, one: Wanted, found: dict[str, list[dict[str, Any]]]
-    ) -> tuple[str, dict[str, Any] | None, How] | Failed:
+    def _place(self, one: Wanted, found: dict[str, list[dict[str, Any]]]) -> _Place | Failed:
         """Return the one record that the lead is, or none; several are a person's to settle."""
         contacts = {row["Id"]: row for row in found["Contact"]}
         leads = {row["Id"]: row for row in found["Lead"]}
@@ -209,7 +233,7 @@ class SalesforceCrm:
 
     def _alive(
         self, one: Wanted, row: dict[str, Any], contacts: dict[str, dict[str, Any]], how: How
-    ) -> tuple[str, dict[str, Any] | None, How] | Failed:
+    ) -> _Place | Failed:
         """Follow a converted lead to its contact."""
         if row.get("IsConverted"):
             contact = contacts.get(str(row.get("ConvertedContactId")))
@@ -229,10 +253,18 @@ class SalesforceCrm:
         """Delete the records, or take everything out of them that the mapping writes."""
         if self._mapping.erase == "keep" or not linked:
             return [Written(one.lead_id, one.object, one.crm_id, "told") for one in linked]
-        if self._mapping.erase == "delete":
-            answers = self._api.delete([one.crm_id for one in linked])
-        else:
-            answers = self._api.composite("PATCH", "sobjects", [self._nobody(one) for one in linked])
+        try:
+            if self._mapping.erase == "delete":
+                answers = self._api.delete([one.crm_id for one in linked])
+            else:
+                answers = self._api.composite("PATCH", "sobjects", [self._nobody(one) for one in linked])
+        except SalesforceMalformedRequest as no:
+            if len(linked) > 1:
+                half = len(linked) // 2
+                return self.erase(linked[:half]) + self.erase(linked[half:])
+            return [Failed(linked[0].lead_id, _said(*told(no)), again=False)]
+        if len(answers) != len(linked):
+            raise Away(f"Salesforce gave {len(answers)} results for {len(linked)} records")
         results: list[Result] = []
         for one, answer in zip(linked, answers, strict=True):
             error = (answer.get("errors") or [{}])[0]
@@ -265,10 +297,6 @@ class SalesforceCrm:
             else []
         )
         return {row["Id"]: str(row["Email"]).lower() for row in rows if row.get("Email")}
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._api.close()
 
     def look(self) -> Health:
         """Log in, and ask what is left of the org's calls."""

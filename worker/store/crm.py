@@ -291,6 +291,17 @@ def unlink(connection: Connection, name: str, lead_ids: Sequence[int]) -> None:
     )  # fmt: skip
 
 
+def set_aside(connection: Connection, name: str, one: Taken, error: str, until: datetime) -> None:
+    """Give back the lead at which the CRM went away, to be tried after others, unless it changed meanwhile."""
+    run(
+        connection,
+        "UPDATE tasuki.crm_push SET leased_until = NULL, last_error = :error,"
+        " next_try_at = CASE WHEN version > :version THEN next_try_at ELSE :until END"
+        " WHERE connection = :c AND lead_id = :l AND lease = :lease AND status = 'pending'",
+        c=name, l=one.lead_id, lease=one.lease, version=one.version, error=error, until=until,
+    )  # fmt: skip
+
+
 def release(connection: Connection, name: str, taken: Sequence[Taken], error: str) -> None:
     """Give back what could not be tried because the CRM is away; that is no fault of the leads."""
     run(

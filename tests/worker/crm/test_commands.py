@@ -71,7 +71,7 @@ def test_status_shows_an_open_breaker(system: System, salesforce: Salesforce) ->
     found = as_json("crm", "status")["connection"]
 
     assert (found["breaker"], found["waiting"]) == ("open", 1)
-    assert "Salesforce is away" in found["last_error"]
+    assert "Salesforce away" in found["last_error"]
     assert crm_line()["level"] == "bad"
 
 

@@ -111,14 +111,17 @@ def test_what_a_receiver_answers_decides_what_follows(
 
 
 def test_those_told_before_it_went_away_stay_told(system: System, receiver: Receiver) -> None:
-    """Three leads, the second fails: the first is done, the others wait for the next round."""
+    """Three leads, the second fails: the first is done, one tries it when the breaker closes, and then all do."""
     for number in range(3):
         offer(system, number)
     receiver.faults = [lambda _: Answer(503) if len(receiver.keys) == 1 else None]
     done = push_due(now())
-    assert (done.written, done.pending) == (1, 2)
+    assert (done.written, done.pending) == (1, 0)
+    assert "503" in str(done.away)
+    assert push_due(now()).tried == 0
+    assert [row.attempts for row in waiting(system)] == [0, 1, 0]  # the third was not tried
 
-    assert push_due(later(10)).written == 2
+    assert (push_due(later(10)).written, push_due(later(10)).written) == (1, 1)
     assert len(receiver.leads) == 3
 
 
