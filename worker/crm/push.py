@@ -20,6 +20,7 @@ from worker.logs import get_logger
 from worker.now import wall_seconds
 from worker.settings import settings
 from worker.store import crm as store
+from worker.store import crm_links
 from worker.store.crm import Taken
 from worker.store.db import in_transaction, transaction
 from worker.store.rows import ms
@@ -142,14 +143,14 @@ def preview(lead_id: int) -> dict[str, Any]:
     with transaction() as connection:
         row = store.facts(connection, [lead_id])[lead_id]
         card = make_card(row, rulebooks.current(connection), mapping.language)
-        known = store.link_of(connection, name, lead_id)
+        known = crm_links.link_of(connection, name, lead_id)
     with reach.within(ROUND_S):
         return crm.preview(Wanted(lead_id, card, 0, *known), partial(_holders, name))
 
 
 def _holders(name: str, crm_ids: Sequence[str]) -> dict[str, int]:
     """Return which leads these records are, by our own links."""
-    found = in_transaction(lambda connection: store.linked(connection, name, crm_ids))
+    found = in_transaction(lambda connection: crm_links.linked(connection, name, crm_ids))
     return {crm_id: lead for crm_id, (lead, _) in found.items()}
 
 
@@ -163,7 +164,7 @@ def _take(
     if not taken:
         return round_
     without = [lead_id for lead_id, one in taken.items() if one.crm_id is None]
-    adopted = store.adopt(connection, name, without) if without else {}
+    adopted = crm_links.adopt(connection, name, without) if without else {}
     for lead_id, (kind, crm_id, written) in adopted.items():
         taken[lead_id] = replace(taken[lead_id], object=kind, crm_id=crm_id, written=written)
     loaded = rulebooks.current(connection)
@@ -175,8 +176,13 @@ def _take(
         elif one.erase or row is None:
             round_.settled.append(_row(one, "erased" if one.erase else "not_needed"))
         elif row.merged_into is not None:
-            store.follow_merge(connection, name, lead_id, row.merged_into, now)
-            round_.settled.append(_row(one, "not_needed", note=f"merged into lead {row.merged_into}"))
+            moved = crm_links.follow_merge(connection, name, lead_id, row.merged_into, now)
+            rest = (
+                f"; its record {one.crm_id} is left: merge the two in the CRM"
+                if one.crm_id and not moved
+                else ""
+            )
+            round_.settled.append(_row(one, "not_needed", note=f"merged into lead {row.merged_into}{rest}"))
         elif one.crm_id is None and not row.was_with_sales and row.lifecycle_stage not in mapping.create_in:
             round_.settled.append(_row(one, "not_needed", note=f"{row.lifecycle_stage}, and not in the CRM"))
         else:
@@ -191,7 +197,7 @@ def _one_each(connection: Connection, name: str, results: Sequence[Result]) -> l
     """Let each record be one lead only: whoever comes second is for a person to settle."""
     ids = [one.crm_id for one in results if isinstance(one, Written)]
     holder = (
-        {crm_id: lead for crm_id, (lead, _) in store.linked(connection, name, ids).items()} if ids else {}
+        {crm_id: lead for crm_id, (lead, _) in crm_links.linked(connection, name, ids).items()} if ids else {}
     )
     kept: list[Result] = []
     for one in results:
@@ -239,8 +245,8 @@ def _record(
     if written:
         kind = f"ma:{connect.source()}"
         keys = [(one.lead_id, key) for one in written if (key := crm.key_of(one.crm_id)) is not None]
-        store.know_as(connection, kind, keys, now)
-        store.link(
+        crm_links.know_as(connection, kind, keys, now)
+        crm_links.link(
             connection, name,
             [{"id": one.lead_id, "object": one.object, "crm": one.crm_id, "how": one.how, "written": one.written}
              for one in written], now,
@@ -248,7 +254,7 @@ def _record(
     forget = [one.lead_id for one in erased if isinstance(one, Written)]
     forget += [one.lead_id for one in results if isinstance(one, Failed) and one.gone]
     if forget:
-        store.unlink(connection, name, forget)
+        crm_links.unlink(connection, name, forget)
     store.record(connection, name, rows, now)
     if called:
         meter.worked(connection, name, now, crm.calls_left())

@@ -459,7 +459,8 @@ def test_a_field_that_the_org_does_not_have_stops_all_and_is_named(
     assert waiting(system)[0].status == "pending"
 
     salesforce.missing_fields.clear()
-    in_transaction(lambda c: (meter.close(c, "salesforce"), store.retry(c, "salesforce", None, now())))
+    in_transaction(lambda c: meter.close(c, "salesforce"))
+    in_transaction(lambda c: store.retry(c, "salesforce", None, now()))
     assert push_all().written == 1
 
 
