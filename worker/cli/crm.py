@@ -145,7 +145,7 @@ def _say(row: dict[str, Any], away: str | None) -> None:
 @app.command("retry")
 @command
 def retry(who: MaybeWho = None, as_json: JsonFlag = False) -> None:
-    """Try again what was refused, and a CRM that was away: whatever was wrong is mended.
+    """Try again what was refused or written in part, and a CRM that was away: whatever was wrong is mended.
 
     Example: tasuki crm retry
     """

@@ -84,11 +84,11 @@ def mark_all(connection: Connection, stages: Sequence[str], now: datetime) -> in
 
 
 def retry(connection: Connection, name: str, lead_id: int | None, now: datetime) -> int:
-    """Have refused and waiting leads tried at once; return how many."""
+    """Have leads that are refused, waiting or written in part tried at once; return how many."""
     done = run(
         connection,
         "UPDATE tasuki.crm_push SET status = 'pending', next_try_at = :now, attempts = 0 WHERE connection = :c"
-        " AND status IN ('refused', 'pending') AND (cast(:l AS bigint) IS NULL OR lead_id = :l)",
+        " AND (status IN ('refused', 'pending') OR (status = 'written' AND note IS NOT NULL)) AND (cast(:l AS bigint) IS NULL OR lead_id = :l)",
         c=name, l=lead_id, now=now,
     )  # fmt: skip
     return int(done.rowcount)
