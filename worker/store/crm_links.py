@@ -14,13 +14,17 @@ from worker.store.rows import as_json
 
 
 def link(connection: Connection, name: str, links: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Keep which records leads are, given with id, object, crm, how and written."""
+    """Keep which records leads are, given with id, object, crm, how and written.
+
+    A receiver that tells another id tells of another record, which came from nobody; a converted one is the same.
+    """
     run(
         connection,
         "INSERT INTO tasuki.crm_link AS k (connection, lead_id, object, crm_id, how, linked_at, written)"
         " SELECT :c, id, object, crm, how, :now, written FROM json_to_recordset(cast(:rows AS json))"
         " AS r(id bigint, object text, crm text, how text, written jsonb)"
         " ON CONFLICT (connection, lead_id) DO UPDATE SET object = excluded.object, crm_id = excluded.crm_id,"
+        " came_from = CASE WHEN k.crm_id = excluded.crm_id OR excluded.how <> 'told' THEN k.came_from ELSE '{}' END,"
         " how = CASE WHEN k.crm_id = excluded.crm_id THEN k.how ELSE excluded.how END,"
         " written = k.written || excluded.written",
         c=name, rows=as_json(links), now=now,
@@ -121,7 +125,7 @@ def give_back(connection: Connection, kept: int, gone: int) -> set[Key]:
     """
     rows = run(
         connection,
-        "UPDATE tasuki.crm_link k SET lead_id = :gone, came_from = came_from[:cardinality(came_from) - 1]"
+        "UPDATE tasuki.crm_link k SET lead_id = :gone, came_from = came_from[1 : cardinality(came_from) - 1]"
         " WHERE lead_id = :kept AND came_from[cardinality(came_from)] = :gone AND NOT EXISTS"
         " (SELECT 1 FROM tasuki.crm_link o WHERE o.connection = k.connection AND o.lead_id = :gone)"
         " RETURNING connection, crm_id",
