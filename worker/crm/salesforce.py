@@ -25,27 +25,11 @@ from worker.crm.base import (
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
 from worker.crm.salesforce_api import Api, told
+from worker.crm.salesforce_errors import failed, is_owners, said, words
 from worker.settings import settings
 
 #: Records of one read: their ids and addresses must fit into a URL of 16,384 bytes.
 _READ: Final = 80
-#: What another try can help against.
-_AGAIN: Final = frozenset(
-    "UNABLE_TO_LOCK_ROW QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG SERVER_UNAVAILABLE CANNOT_UPDATE_CONVERTED_LEAD".split()
-)
-#: The owner is what is wrong: the rest is written without.
-_OWNER: Final = frozenset("INACTIVE_OWNER_OR_USER TRANSFER_REQUIRES_READ".split())
-#: What a person does about it.
-_MENDS: Final = {
-    "DUPLICATES_DETECTED": "a duplicate rule says no: merge the records, or set `duplicates: allow` in the mapping",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "a validation rule of the org says no: mend the lead or the rule",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "the picklist has no such value: mend the mapping's `status`",
-    "REQUIRED_FIELD_MISSING": "the org asks for a field that the mapping does not write: add it",
-    "DUPLICATE_VALUE": "the record's key is another record's: see the mapping's `id_field`",
-    "STRING_TOO_LONG": "the field is shorter than its text: set `max` in the mapping",
-}
-
-
 #: The kind of record that a lead is, the record itself where there is one, and how it was found.
 _Place = tuple[str, dict[str, Any] | None, How]
 
@@ -136,7 +120,7 @@ class SalesforceCrm:
                 half = len(made) // 2
                 return self._call(made[:half], method, path) + self._call(made[half:], method, path)
             code, words = told(no)
-            return [Failed(made[0][0].lead_id, _said(code, words), again=False)]
+            return [Failed(made[0][0].lead_id, said(code, words), again=False)]
         if len(answers) != len(made):
             raise Away(f"Salesforce gave {len(answers)} results for {len(made)} records")
         results: list[Result] = []
@@ -147,10 +131,10 @@ class SalesforceCrm:
                 results.append(Written(one.lead_id, done.object, crm_id, done.how, done.written, done.note))
                 continue
             error = (answer.get("errors") or [{}])[0]
-            if _is_owners(error) and "OwnerId" in record:
+            if is_owners(error) and "OwnerId" in record:
                 without_owner.append(self._without_owner(one, record, done, error))
             else:
-                results.append(_failed(one.lead_id, error))
+                results.append(failed(one.lead_id, error))
         return results + self._call(without_owner, method, path)
 
     def _without_owner(
@@ -159,7 +143,7 @@ class SalesforceCrm:
         self._owners.forget()
         rest = {name: value for name, value in record.items() if name != "OwnerId"}
         digests = {name: value for name, value in done.written.items() if name != "OwnerId"}
-        note = f"the owner was not written: {_words(error)}"
+        note = f"the owner was not written: {words(error)}"
         return one, rest, Written(one.lead_id, done.object, done.crm_id, done.how, digests, note)
 
     # --- find ---
@@ -262,7 +246,7 @@ class SalesforceCrm:
             if len(linked) > 1:
                 half = len(linked) // 2
                 return self.erase(linked[:half]) + self.erase(linked[half:])
-            return [Failed(linked[0].lead_id, _said(*told(no)), again=False)]
+            return [Failed(linked[0].lead_id, said(*told(no)), again=False)]
         if len(answers) != len(linked):
             raise Away(f"Salesforce gave {len(answers)} results for {len(linked)} records")
         results: list[Result] = []
@@ -271,7 +255,7 @@ class SalesforceCrm:
             if answer.get("success") or error.get("statusCode") in ("ENTITY_IS_DELETED", "NOT_FOUND"):
                 results.append(Written(one.lead_id, one.object, one.crm_id, "told"))
             else:
-                results.append(_failed(one.lead_id, error))
+                results.append(failed(one.lead_id, error))
         return results
 
     def _nobody(self, one: Linked) -> dict[str, Any]:
@@ -313,22 +297,3 @@ class SalesforceCrm:
         for row in self._api.query(format_soql(soql, list(emails))):
             found.setdefault(str(row["Email"]).lower(), []).append(row["Id"])
         return found
-
-
-def _is_owners(error: dict[str, Any]) -> bool:
-    code, fields = error.get("statusCode"), error.get("fields") or []
-    return code in _OWNER or (code == "INVALID_CROSS_REFERENCE_KEY" and "OwnerId" in fields)
-
-
-def _words(error: dict[str, Any]) -> str:
-    return _said(str(error.get("statusCode", "UNKNOWN_EXCEPTION")), str(error.get("message", "")))
-
-
-def _said(code: str, words: str) -> str:
-    mend = _MENDS.get(code)
-    return f"{code} {words[:300]}" + (f"; {mend}" if mend else "")
-
-
-def _failed(lead_id: int, error: dict[str, Any]) -> Failed:
-    code = str(error.get("statusCode", "UNKNOWN_EXCEPTION"))
-    return Failed(lead_id, _words(error), again=code in _AGAIN)
