@@ -15,6 +15,7 @@ from routing_rules.roster import Rep
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState
 from schemas.rulebook.team import TeamFile
+from worker.notices.kinds import BY_THE_WALL
 from worker.notices.routes import WEBHOOK, way_to, ways_of
 from worker.rulebooks import Loaded
 from worker.settings import settings
@@ -184,7 +185,7 @@ def is_urgent(kind: str, policy: str, team: TeamFile, loaded: Loaded) -> bool:
     """Tell whether a message breaks through quiet hours: by its kind, its policy, or a clock that runs at night."""
     urgent = team.notices.urgent
     sla = loaded.book.policies.get(policy)
-    by_the_wall = sla is not None and sla.time == "wall" and kind in ("offer", "warning", "reminder")
+    by_the_wall = sla is not None and sla.time == "wall" and kind in BY_THE_WALL
     return kind in urgent.kinds or policy in urgent.policies or by_the_wall
 
 

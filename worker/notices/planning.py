@@ -14,14 +14,13 @@ from typing import Any, Final
 from routing_rules.quiet import quiet_until
 from routing_rules.roster import Rep, Team
 from schemas.rulebook.channels import Digest, NoticesSpec
+from worker.notices.kinds import TIMED
 from worker.notices.routes import WEBHOOK
 
 #: Messages told in one digest at most; the others come in the next.
 MOST_IN_DIGEST: Final = 50
 #: Of the time that is left to act, a message is held for at most this share.
 _HELD_SHARE: Final = 0.25
-#: Kinds that ask the reader to act before a deadline.
-_ASKING: Final = frozenset({"offer", "warning", "moved", "claim_open", "claimed"})
 
 #: rep, receiver -> how many were told within the window, and when the first was.
 Lately = Mapping[tuple[str, str], tuple[int, datetime]]
@@ -107,7 +106,7 @@ def _hold_until(row: Any, over_at: datetime, now: datetime) -> datetime:
     if row.waits_for is not None:
         return now
     due = row.body.get("due_at")
-    if due is None or row.kind not in _ASKING:
+    if due is None or row.kind not in TIMED:
         return over_at
     return min(over_at, now + max((datetime.fromisoformat(due) - now) * _HELD_SHARE, timedelta()))
 

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from schemas.base import Lang
 from worker.notices import words
+from worker.notices.kinds import TIMED
 from worker.notices.words import line, named, say
 
 #: What is left until the deadline is told while the notice is so fresh; later it would be wrong.
 FRESH_S: Final = 120.0
-#: Kinds that say how much time is left.
-_TIMED: Final = ("offer", "warning", "claim_open", "claimed", "moved")
 
 #: Name of each row, and its lines; a row without lines is not shown.
 Rows = list[tuple[str, tuple[str, ...]]]
@@ -59,7 +58,7 @@ def _due(body: Mapping[str, Any], lang: Lang, now: datetime) -> tuple[str, ...]:
     text = words.day_time(due_at, body["zone"], lang)
     told_at, left_s = body.get("at"), body.get("left_s")
     is_fresh = told_at is not None and (now - datetime.fromisoformat(told_at)).total_seconds() <= FRESH_S
-    if body["kind"] not in _TIMED or not is_fresh or not left_s or left_s < 0:
+    if body["kind"] not in TIMED or not is_fresh or not left_s or left_s < 0:
         return (text,)
     left = words.span(left_s, lang, business=body.get("time") != "wall")
     return (text, left)
