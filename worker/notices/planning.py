@@ -1,6 +1,6 @@
 """What becomes of messages that are due: sent one by one, told together, or held for a while. Pure.
 
-- Quiet hours: what can wait waits until they end.
+- Quiet hours: what can wait waits until they end, a digest too: its first try may have failed in the evening.
 - Digest: more than N due at once for one person by one channel are one message.
 - Flood: when a person was told more than N times within the window, the next ones wait until it has passed and
   come together; but never so long that less than three quarters of the time to act are left.
@@ -60,12 +60,15 @@ def make_plan(rows: Sequence[Any], lately: Lately, team: Team, notices: NoticesS
     groups: dict[tuple[str, str, str], list[Any]] = {}
     for row in rows:
         rep = team.reps.get(row.rep or "")
-        if row.kind == "digest" or rep is None or row.receiver == WEBHOOK:
+        if rep is None or row.receiver == WEBHOOK:
             plan.single.append(row)
             continue
         until = None if row.urgent else quiet_until(rep.spec.quiet_hours, rep.calendar.zone, now)
         if until is not None:
             plan.held.append((row.message_id, until, f"quiet hours until {_local(until, rep)}"))
+            continue
+        if row.kind == "digest":
+            plan.single.append(row)
             continue
         groups.setdefault((rep.spec.id, row.receiver, row.recipient), []).append(row)
     for (rep_id, receiver, _), group in groups.items():

@@ -1,11 +1,12 @@
 """What is due becomes single messages, digests, or waits: for the morning, or for the others of a flood."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from routing_rules.roster import Team
 from schemas.rulebook.channels import NoticesSpec
 from tests.factories import the_team
 from worker.notices.planning import MOST_IN_DIGEST, make_plan
@@ -40,6 +41,14 @@ def _plan(
         [len(part) for part in plan.digests],
         {one: until for one, until, _ in plan.held},
     )
+
+
+def _quiet_team() -> Team:
+    """Return the team with a rep who wants quiet from 10:30 to 13:00 in Tokyo; it is 11:00 there."""
+    team = the_team()
+    rep = team.reps[REP]
+    spec = rep.spec.model_copy(update={"quiet_hours": ["10:30-13:00"]})
+    return replace(team, reps={**team.reps, REP: replace(rep, spec=spec)})
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,21 @@ def test_what_is_urgent_or_was_held_once_is_not_held() -> None:
 
     assert _plan([urgent], told=9) == ([1], [], {})
     assert _plan([*waited], told=9) == ([], [2], {})
+
+
+@pytest.mark.parametrize(
+    "kind", ["offer", "digest", "moved", "escalation", "claim_open", "claimed", "claim_over", "rep_left"]
+)
+@pytest.mark.parametrize("receiver", ["email", "slack_sales"])
+def test_quiet_hours_hold_whatever_is_not_urgent(kind: str, receiver: str) -> None:
+    """A digest too, whose first try failed before they began, or that came by another way since."""
+    calm, urgent = Row(1, kind, receiver=receiver), Row(2, kind, receiver=receiver, urgent=True)
+    plan = make_plan([calm, urgent], {}, _quiet_team(), NOTICES, NOW)
+
+    assert [row.message_id for row in plan.single] == [2]
+    assert [(one, until, why) for one, until, why in plan.held] == [
+        (1, NOW + timedelta(hours=2), "quiet hours until 2026-11-24 13:00 JST")
+    ]
 
 
 def test_machines_are_told_each_thing_by_itself() -> None:
