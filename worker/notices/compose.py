@@ -136,11 +136,12 @@ def why_you(rule: str, strategy: str, pool: str, loaded: Loaded) -> dict[str, An
 
 
 def notice(
-    what: Occasion, rep: Rep, assignment_id: int, lead: dict[str, Any], loaded: Loaded, now: datetime
+    what: Occasion, rep: Rep, assignment_id: int | None, lead: dict[str, Any], loaded: Loaded, now: datetime
 ) -> list[dict[str, Any]]:
     """Return the messages that tell `rep` of an occasion: by their first channel, and to the webhook if there is one.
 
-    The idempotency key is made of what is told and not of when, so that telling twice is one message.
+    The idempotency key is made of what is told and not of when, so that telling twice is one message: of the
+    assignment, or of the lead where nobody holds it. No kind is told of both, so no two keys meet.
     """
     spec = rep.spec
     team = loaded.book.source.team
@@ -162,7 +163,8 @@ def notice(
         "zone": str(rep.calendar.zone),
     }
     row = {"kind": what.kind, "lead": lead["lead_id"], "assignment": assignment_id, "body": body}
-    key = f"{what.kind}:{assignment_id}:{spec.id}:{what.step}"
+    number = lead["lead_id"] if assignment_id is None else assignment_id
+    key = f"{what.kind}:{number}:{spec.id}:{what.step}"
     first, *rest = ways_of(rep)
     way = way_to(rep, first, team)
     messages = []

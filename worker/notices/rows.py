@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from schemas.base import Lang
 from worker.notices import words
-from worker.notices.kinds import TIMED
+from worker.notices.kinds import OF_ANOTHER, TIMED
 from worker.notices.words import line, named, say
 
 #: What is left until the deadline is told while the notice is so fresh; later it would be wrong.
@@ -39,11 +39,11 @@ def lead_rows(
         ("who", _person(lead, lang)),
         ("contact", _present(lead, "phone", "email")),
         ("company", _company(lead, lang)),
-        ("say", _say_first(lead, zone, lang)),
+        ("say", () if body["kind"] in OF_ANOTHER else _say_first(lead, zone, lang)),
         ("did", tuple(_activity(item, zone, lang) for item in lead.get("activities") or ())),
         ("stage", _stage(lead, lang)),
         ("interests", _interests(lead, lang)),
-        ("why_you", _why_you(body, lang)),
+        ("why_told" if body["kind"] == "claim_open" else "why_you", _why_you(body, lang)),
     ]
 
 
@@ -151,11 +151,11 @@ def _interests(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
 
 def _why_you(body: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
     why = body.get("why")
-    if body["kind"] == "breach":  # tells a manager of somebody else's lead
+    if body["kind"] in OF_ANOTHER:
         return ()
     if why is None:  # written by a version before this one
         return (line(body["because"]),) if body.get("because") else ()
-    pair = words.WHY_YOU.get(why["strategy"])
+    pair = words.OPEN_TO_YOU if body["kind"] == "claim_open" else words.WHY_YOU.get(why["strategy"])
     if pair is None:
         return (line(why["rule"]),)
     text = say(pair, lang, pool=named(why.get("pool"), lang, "-"))

@@ -122,6 +122,7 @@ LABEL: Final[dict[str, Pair]] = {
     "due": ("期限", "Due"),
     "why_now": ("なぜ今か", "Why now"),
     "why_you": ("ご担当の理由", "Why you"),
+    "why_told": ("お知らせの理由", "Why you"),
     "say": ("最初のひとこと", "What to say first"),
     "did": ("最近の行動", "Last activities"),
     "stage": ("検討段階", "Buying stage"),
@@ -148,6 +149,11 @@ WHY_YOU: Final[dict[str, Pair]] = {
     "best_match": ("「{pool}」の中で、このお客様に最も合うためです", "You are the best match in {pool}"),
     "claim": ("ご自身で引き受けられたためです", "You claimed it"),
 }
+#: Of a lead that is open to a claim, which nobody has claimed yet.
+OPEN_TO_YOU: Final[Pair] = (
+    "「{pool}」のご担当で、ただいま勤務時間中のためです",
+    "It is open to you: you are in {pool} and at work",
+)
 ENDED: Final[dict[str, Pair]] = {
     "declined": ("辞退されたため", "It was declined"),
     "accept_breached": ("期限までに受諾がなかったため", "It was not accepted in time"),

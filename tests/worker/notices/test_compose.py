@@ -35,3 +35,13 @@ def test_what_asks_under_a_clock_of_the_wall_breaks_through(kind: str) -> None:
 def test_what_asks_for_nothing_before_a_deadline_waits_for_the_morning(kind: str) -> None:
     """Whatever the clock counts."""
     assert not _told(kind, "wall")["urgent"]
+
+
+def test_a_lead_that_nobody_holds_is_told_of_without_an_assignment() -> None:
+    """Machines that read the data look nothing up under a lead's number; the key is made of the lead, and stays."""
+    message = _told("claim_open", assignment_id=None)
+
+    assert message["assignment"] is None
+    assert message["body"]["assignment_id"] is None
+    assert message["key"] == f"claim_open:1001:{REP}:0:email"
+    assert _told("claim_open", assignment_id=None, lead_id=1002)["key"] != message["key"]
