@@ -178,7 +178,7 @@ def _load(connection: Connection, chosen: dict[str, list[Any]], loaded: Loaded, 
 def _parcel(row: Any, bodies: list[Any], made: dict[links.Wanted, str], team: TeamFile) -> Parcel:
     return Parcel(
         row.message_id, row.attempts + 1, row.kind, row.idempotency_key, row.channel, row.recipient, row.receiver,
-        None if row.channel_id is None else channel_of(row.channel_id, team), bodies, made, row.lead_id,
+        row.channel_id, None if row.channel_id is None else channel_of(row.channel_id, team), bodies, made, row.lead_id,
     )  # fmt: skip
 
 

@@ -305,6 +305,55 @@ def test_a_digest_is_the_same_after_a_crash(
     assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
 
 
+def _unpublish(*, notify: str) -> None:
+    """Publish the example without the channels of before."""
+    texts = dict(rulebook_files.read_texts(rulebook_files.EXAMPLE))
+    texts["team.yaml"] = re.sub(
+        r"(    capacity: \{open: )", rf"    notify: {notify}\n\g<1>", texts["team.yaml"]
+    )
+    rulebooks.publish(texts, by="tests", note="no channel", now=now())
+
+
+PERSON = ("佐藤", "p1@c1")
+
+
+@pytest.mark.parametrize(
+    "channel", ["{id: slack_sales, kind: slack, address: '${TASUKI_CHANNEL_SALES_SLACK}', personal_data: none}",
+                "{id: slack_sales, kind: email, address: desk@example.co.jp, personal_data: none}"]
+)  # fmt: skip
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_channel_that_was_removed_shows_nothing_and_the_next_takes_over(
+    system: System,
+    slack: Slack,
+    mails: MailBox,
+    monkeypatch: pytest.MonkeyPatch,
+    channel: str,
+    *,
+    fallback: bool,
+) -> None:
+    """It may have been the one that was to show nothing; nobody draws its notices in full, on screen either."""
+    monkeypatch.setattr(f"{__name__}.CHANNELS", f"\nchannels:\n  - {channel}\n")
+    _publish(notify="[slack_sales, email]" if fallback else "[slack_sales]")
+    _offer(system)
+    _unpublish(notify="[email]")
+    number = str(system.one("SELECT message_id FROM tasuki.outbox"))
+    shown = CliRunner().invoke(app, ["outbox", "show", number]).stdout
+    deliver_due(now())
+    error = system.one("SELECT last_error FROM tasuki.outbox ORDER BY message_id LIMIT 1")
+    assert (
+        error == "the rulebook has no channel slack_sales any more; mend `notify` or `channels` in team.yaml"
+    )
+    assert [word for word in PERSON if word in shown] == []
+    assert (slack.calls, mails.mails) == (0, [])
+    deliver_due(now())
+
+    statuses = sorted(row[0] for row in system.sql("SELECT status FROM tasuki.outbox"))
+    assert statuses == (["rerouted", "sent"] if fallback else ["refused"])
+    assert len(mails.mails) == fallback
+    assert all("desk@" not in str(mail["To"]) and "佐藤" in str(mail["Subject"]) for mail in mails.mails)
+    assert system.broken() == []
+
+
 def test_what_a_digest_carries_moves_with_it_to_another_way(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
