@@ -17,8 +17,17 @@ from schemas.rulebook.channels import Digest, NoticesSpec
 from worker.notices.kinds import TIMED
 from worker.notices.routes import WEBHOOK
 
-#: Messages told in one digest at most; the others come in the next.
+#: Messages told in one digest at most, where the channel takes so many; the others come in the next.
 MOST_IN_DIGEST: Final = 50
+#: By channels that take less: so many leads fit with their acts, whatever they are called. Through Apprise go
+#: services whose messages are as short as those of LINE WORKS.
+MOST_BY_CHANNEL: Final[Mapping[str, int]] = {
+    "lineworks": 3,
+    "apprise": 3,
+    "line": 8,
+    "slack": 12,
+    "teams": 18,
+}
 #: Of the time that is left to act, a message is held for at most this share.
 _HELD_SHARE: Final = 0.25
 
@@ -49,7 +58,7 @@ def make_plan(rows: Sequence[Any], lately: Lately, team: Team, notices: NoticesS
     """Plan for due messages, the oldest first.
 
     Args:
-        rows: with message_id, kind, rep, receiver, recipient, urgent and body.
+        rows: with message_id, kind, rep, channel, receiver, recipient, urgent and body.
         lately: what went out within each person's window.
         team: for quiet hours and zones.
         notices: everybody's rules.
@@ -96,12 +105,17 @@ def _plan_group(
     if not together:
         plan.single += group
         return
-    for start in range(0, len(group), MOST_IN_DIGEST):
-        part = group[start : start + MOST_IN_DIGEST]
+    for part in in_parts(group, group[0].channel):
         if len(part) > 1:
             plan.digests.append(part)
         else:
             plan.single += part
+
+
+def in_parts(rows: Sequence[Any], channel: str) -> list[list[Any]]:
+    """Return what goes into one digest each by a channel of that kind."""
+    most = MOST_BY_CHANNEL.get(channel, MOST_IN_DIGEST)
+    return [list(rows[start : start + most]) for start in range(0, len(rows), most)]
 
 
 def _hold_until(row: Any, over_at: datetime, now: datetime) -> datetime:

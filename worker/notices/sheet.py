@@ -48,6 +48,8 @@ Style = Literal["primary", "plain"]
 class Row:
     """A label and what it says, line by line."""
 
+    #: which row it is, in any language
+    name: str
     label: str
     lines: tuple[str, ...]
 
@@ -65,6 +67,7 @@ class Action:
 class Entry:
     """One lead of a notice; a digest has several."""
 
+    lead_id: int
     kind: str
     mark: str
     title: str
@@ -86,6 +89,8 @@ class Sheet:
     entries: tuple[Entry, ...]
     footer: str
     note: str | None = field(default=None)
+    #: Says which leads did not fit.
+    rest: str | None = field(default=None)
 
 
 def purposes(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -174,6 +179,6 @@ def _entry(
     elif body.get("clock") == "follow_up" and kind in ("warning", "reminder", "moved"):
         command = f"tasuki handoff attempted {assignment} | reached {assignment}"
     return Entry(
-        kind, say(words.MARK[kind], lang), title or company or number, company if title else "",
-        tuple(Row(say(words.LABEL[label], lang), lines) for label, lines in rows if lines), actions, command,
+        body["lead"]["lead_id"], kind, say(words.MARK[kind], lang), title or company or number, company if title else "",
+        tuple(Row(name, say(words.LABEL[name], lang), lines) for name, lines in rows if lines), actions, command,
     )  # fmt: skip

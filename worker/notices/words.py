@@ -180,6 +180,10 @@ FOOTER: Final[Pair] = (
     "Sent by Tasuki. Notice {key}",
 )
 NUMBER: Final[Pair] = ("リード #{lead_id}", "Lead #{lead_id}")
+REST: Final[Pair] = (
+    "ほか{count}件は、ここには収まりませんでした。リード {numbers}",
+    "and {count} more, for which there is no room here: lead {numbers}",
+)
 COMMANDS: Final[Pair] = ("ご回答はコマンドでお願いいたします", "To answer, run")
 HIDDEN: Final[Pair] = (
     "個人情報はこのチャネルでは表示しません。",

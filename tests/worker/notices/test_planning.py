@@ -23,6 +23,7 @@ class Row:
     message_id: int
     kind: str = "offer"
     rep: str | None = REP
+    channel: str = "email"
     receiver: str = "email"
     recipient: str = "haruka@example.co.jp"
     urgent: bool = False
@@ -67,6 +68,16 @@ def test_more_than_the_number_are_told_together(count: int, single: int, digests
     alone, together, held = _plan([Row(n) for n in range(count)])
 
     assert (len(alone), together, held) == (single, digests, {})
+
+
+@pytest.mark.parametrize(
+    "channel, most", [("lineworks", 3), ("apprise", 3), ("line", 8), ("slack", 12), ("teams", 18)]
+)
+def test_a_digest_holds_no_more_than_its_channel_can_carry(channel: str, most: int) -> None:
+    """The others go in the next one."""
+    alone, together, held = _plan([Row(n, channel=channel, receiver="short") for n in range(2 * most + 2)])
+
+    assert (alone, together, held) == ([], [most, most, 2], {})
 
 
 def test_people_and_channels_are_counted_apart() -> None:
