@@ -64,7 +64,7 @@ def judge(
     outcome = _outcome(state)
     if outcome is not None and outcome != now:
         return conclude("unchanged", outcome, rule=f"outcome.{outcome}")
-    if outcome is not None or now == "won" or _ruled_out_by_a_rep(standing):
+    if outcome is not None or now == "won" or ruled_out_by_a_rep(standing):
         return conclude("unchanged", now, rule=standing.rule)
     out = None if now == "sql" else _disqualifier(facts, persona)
     if out is not None:
@@ -174,7 +174,7 @@ def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
     return None
 
 
-def _ruled_out_by_a_rep(standing: Standing) -> bool:
+def ruled_out_by_a_rep(standing: Standing) -> bool:
     """Tell whether a rep's word, and not a rule, disqualified the lead: rules do not undo it."""
     by_a_rep = (standing.rule or "").startswith(("declined.", "recycled."))
     return standing.lifecycle_stage == "disqualified" and by_a_rep

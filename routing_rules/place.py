@@ -42,11 +42,16 @@ def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now
 
 
 def goes_to_manager(waiting: Waiting, team: Team, policy: SlaPolicy) -> bool:
-    """Tell whether enough reps let the lead pass, or nobody of the pool is left who could ever take it."""
-    return waiting.hops >= policy.hops or not any(
+    """Tell whether enough reps let the lead pass, or nobody of the pool is left who could ever take it.
+
+    A manager who had it as a member of the pool does not get it again while somebody is left.
+    """
+    pool = team.pools[waiting.pool]
+    somebody = any(
         member.weight and member.rep not in waiting.had and team.reps[member.rep].spec.active
-        for member in team.pools[waiting.pool].members
+        for member in pool.members
     )
+    return not somebody or (waiting.hops >= policy.hops and pool.manager not in waiting.had)
 
 
 def _to_owner(waiting: Waiting, team: Team, state: PoolState, now: datetime) -> Placement | None:
@@ -129,6 +134,13 @@ def gates(
         else:
             skipped[member.rep] = why_not
     return candidates, skipped
+
+
+def free_places(pool: PoolSpec, team: Team, state: PoolState, now: datetime) -> tuple[list[str], int]:
+    """Return the members who are at work and have room, and for how many leads in all."""
+    able, _ = gates(Waiting(0, pool.id, "", "", "", None), pool.members, team, state, now)
+    reps = [member.rep for member in able]
+    return reps, sum(team.reps[rep].spec.capacity.open - state.load(rep).open for rep in reps)
 
 
 def _why_not(waiting: Waiting, member: Member, rep: Rep, state: PoolState, now: datetime) -> str | None:

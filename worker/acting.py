@@ -11,11 +11,10 @@ from routing_rules.sla import start_clock
 from schemas.errors import NotFound, NotYours, Overtaken, ReasonNeeded, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
-from schemas.rulebook.sla import SlaPolicy
 from worker.presence import team_now
 from worker.quota import lock_declines, require_quota
-from worker.rulebooks import Loaded
-from worker.store import assignments, crm, leads, turns
+from worker.rulebooks import Loaded, policy_of
+from worker.store import assignments, crm, leads, outbox, turns
 from worker.store.db import run
 from worker.store.rows import ms
 
@@ -143,15 +142,17 @@ def _given_back(connection: Connection, held: Any) -> Act | None:
 def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) -> str:
     if held.accepted_at is not None:
         return f"already accepted at {held.accepted_at:%Y-%m-%d %H:%M} UTC"
+    rep = team_now(connection, loaded, now).reps.get(held.rep)
+    if rep is None:  # the sweep is about to give it to somebody else
+        raise Refused(f"the rulebook has no rep {held.rep} any more: nobody's contact could be promised")
     run(
         connection, "UPDATE tasuki.assignment SET accepted_at = :now WHERE assignment_id = :a",
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "accept", now)
-    rep = team_now(connection, loaded, now).reps.get(held.rep)
-    if rep is not None:
-        clock = start_clock(_policy(held, loaded), "contact", rep, now)
-        assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
+    outbox.answered(connection, held.assignment_id, ["accept"])
+    clock = start_clock(policy_of(held.sla, loaded), "contact", rep, now)
+    assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
     _move_lead(connection, held, now, stage="sal", rule="accepted", loaded=loaded)
     run(
         connection,
@@ -172,21 +173,17 @@ def _contacted(connection: Connection, held: Any, loaded: Loaded, now: datetime)
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "contact", now)
-    promise = _policy(held, loaded).follow_up
+    outbox.answered(connection, held.assignment_id, ["accept", "contact"])
+    promise = policy_of(held.sla, loaded).follow_up
     rep = team_now(connection, loaded, now).reps.get(held.rep)
     if promise is not None and rep is not None:
         run(
             connection, "UPDATE tasuki.assignment SET follow_ups = :n WHERE assignment_id = :a",
             n=promise.attempts, a=held.assignment_id,
         )  # fmt: skip
-        clock = start_clock(_policy(held, loaded), "follow_up", rep, now)
+        clock = start_clock(policy_of(held.sla, loaded), "follow_up", rep, now)
         assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
     return "contacted"
-
-
-def _policy(held: Any, loaded: Loaded) -> SlaPolicy:
-    """Return the policy in force under the assignment's name, or the default route's when it is gone."""
-    return loaded.book.policies.get(held.sla) or loaded.book.policies[loaded.book.otherwise.sla]
 
 
 def _followed_up(connection: Connection, held: Any, loaded: Loaded, now: datetime, *, reached: bool) -> str:
@@ -204,7 +201,7 @@ def _followed_up(connection: Connection, held: Any, loaded: Loaded, now: datetim
     if owed.follow_ups == 0 or owed.followed_up_at is not None:
         return "reached; no attempt was owed" if reached else "attempt noted; none was owed"
     assignments.meet_clock(connection, held.assignment_id, "follow_up", now)
-    policy = _policy(held, loaded)
+    policy = policy_of(held.sla, loaded)
     rep = team_now(connection, loaded, now).reps.get(held.rep)
     if reached or owed.attempts >= owed.follow_ups or policy.follow_up is None or rep is None:
         run(

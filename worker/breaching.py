@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 from routing_rules.roster import Rep, Team
 from routing_rules.sla import ClockSpec, Counted, start_clock
 from schemas.rulebook.sla import MOVES, BreachAction, Promise, SlaPolicy
-from worker.clocks import pass_on, policy_of
+from worker.clocks import pass_on
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell as tell_of
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, policy_of
 from worker.store import assignments, leads
 from worker.store import clocks as rows_of
-from worker.store.db import run
+from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 
 
@@ -31,6 +31,17 @@ class _Came:
     out: list[dict[str, Any]] = field(default_factory=list)
     chain: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+
+
+def still_promised(connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime) -> list[Any]:
+    """End overdue clocks whose policy in force makes no such promise; return the others."""
+    kept: list[Any] = []
+    gone: list[Any] = []
+    for row in rows:
+        (kept if policy_of(row.policy, loaded).promise(row.kind) else gone).append(row)
+    if gone:
+        rows_of.end_promise(connection, gone, now, "the policy in force makes no such promise")
+    return kept
 
 
 def breach_clocks(
@@ -141,7 +152,18 @@ def _back_in_turn(connection: Connection, rows: Sequence[Any], loaded: Loaded) -
 
 
 def _take_out(connection: Connection, out: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Take reps out of rotation, once a breach; it ends by itself."""
+    """Take reps out of rotation, once a breach; it ends by itself.
+
+    Under the rep's lock, so that no hand-over which read the team before gives them a lead after. It comes out of
+    the order of locks, hence without waiting.
+
+    Raises:
+        Clash: a hand-over has one of the reps just now.
+
+    """
+    for rep in sorted({one["rep"] for one in out}):
+        if not assignments.try_lock_rep(connection, rep):
+            raise Clash
     if not out:
         return
     run(
@@ -180,7 +202,8 @@ def tell_escalations(
         connection,
         f"SELECT e.*, {leads.JUDGED}, coalesce(a.rep, '') AS held_by, c.policy, c.due_at, o.rule,"  # noqa: S608
         " o.strategy, o.pool, o.sla,"
-        " l.lifecycle_stage NOT IN ('mql', 'sal') OR coalesce(CASE e.kind WHEN 'accept' THEN a.accepted_at"
+        " l.merged_into IS NOT NULL OR l.lifecycle_stage NOT IN ('mql', 'sal') OR coalesce(l.recycled_at >= c.due_at, false)"
+        " OR coalesce(CASE e.kind WHEN 'accept' THEN a.accepted_at"
         " WHEN 'contact' THEN a.contacted_at ELSE a.followed_up_at END IS NOT NULL, false) AS needless"
         " FROM tasuki.escalation e JOIN tasuki.lead l USING (lead_id) JOIN tasuki.clock c ON c.clock_id = e.clock_id"
         " JOIN tasuki.assignment o ON o.assignment_id = e.assignment_id"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.place import gates
 from routing_rules.roster import Team
 from schemas.errors import Overtaken, Refused
-from schemas.handover import ClaimOpen, Offer, Terms, Waiting
+from schemas.handover import ClaimOpen, Offer
 from schemas.rulebook.team import Member
+from worker import line
 from worker.acting import Answer, act
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
@@ -56,17 +56,19 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
         Refused: the lead was never open to this rep, or a gate keeps them from it now.
 
     """
-    team = team_now(connection, loaded, now)
-    if rep_id not in team.reps:
+    if rep_id not in loaded.team.reps:
         raise Refused(f"the rulebook has no rep {rep_id}")
     pool = run(connection, "SELECT pool FROM tasuki.waiting WHERE lead_id = :l", l=lead_id).scalar()
     if pool is not None:
         assignments.lock_pool(connection, pool, {rep_id})
+    team = team_now(connection, loaded, now)  # absences too, as of the lock
     row = _lock(connection, lead_id)
     if row is None:
-        raise _who_has(connection, lead_id)
+        return _claimed_before(connection, lead_id, rep_id)
     if row.pool != pool:
         raise Clash  # it moved to another pool meanwhile: do it again under that one's lock
+    if row.pool not in team.pools:
+        raise Refused(f"the rulebook has no pool {row.pool} any more; lead {lead_id} goes to another one now")
     _must_be_open(row, rep_id, now)
     why_not = _why_not(connection, row, rep_id, team, now)
     if why_not is not None:
@@ -83,7 +85,6 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
         what, team.reps[rep_id], row, loaded, now, assignment_id=answer.assignment_id, strategy="claim"
     )
     outbox.add(connection, told, now)
-    outbox.close_claims(connection, [lead_id], now, winner=rep_id)
     return Answer(answer.assignment_id, lead_id, rep_id, "claimed and accepted")
 
 
@@ -92,25 +93,26 @@ def _lock(connection: Connection, lead_id: int) -> Any:
     run(connection, "SELECT 1 FROM tasuki.lead WHERE lead_id = :l FOR NO KEY UPDATE", l=lead_id)
     return run(
         connection,
-        "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
-        " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = w.lead_id"
-        "       AND a.end_reason = 'declined') AS declined_by"
+        f"SELECT {line.ROW}"  # noqa: S608 - a constant
         " FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id) WHERE w.lead_id = :l FOR UPDATE OF w",
         l=lead_id,
     ).one_or_none()  # fmt: skip
 
 
-def _who_has(connection: Connection, lead_id: int) -> Exception:
-    """Say what became of a lead that waits no more."""
+def _claimed_before(connection: Connection, lead_id: int, rep_id: str) -> Answer:
+    """Answer for a lead that waits no more: the same again to who claimed it, to others who has it."""
     held = run(
         connection,
-        "SELECT rep, strategy, offered_at FROM tasuki.assignment WHERE lead_id = :l"
+        "SELECT assignment_id, rep, strategy, offered_at, ended_at FROM tasuki.assignment WHERE lead_id = :l"
         " ORDER BY assignment_id DESC LIMIT 1", l=lead_id,
     ).one_or_none()  # fmt: skip
     if held is None:
-        return Refused(f"lead {lead_id} is not in the line of any pool")
+        raise Refused(f"lead {lead_id} is not in the line of any pool")
+    at = f"{held.offered_at:%Y-%m-%d %H:%M:%S} UTC"
+    if (held.rep, held.strategy, held.ended_at) == (rep_id, "claim", None):
+        return Answer(held.assignment_id, lead_id, rep_id, f"already claimed at {at}", repeated=True)
     how = "claimed by" if held.strategy == "claim" else "given to"
-    return Overtaken(f"lead {lead_id} was {how} {held.rep} at {held.offered_at:%Y-%m-%d %H:%M:%S} UTC")
+    raise Overtaken(f"lead {lead_id} was {how} {held.rep} at {at}")
 
 
 def _must_be_open(row: Any, rep_id: str, now: datetime) -> None:
@@ -126,11 +128,8 @@ def _must_be_open(row: Any, rep_id: str, now: datetime) -> None:
 
 def _why_not(connection: Connection, row: Any, rep_id: str, team: Team, now: datetime) -> str | None:
     """Return the gate that keeps a rep from the lead now: they may have filled up since they were told."""
-    waiting = Waiting(
-        row.lead_id, row.pool, row.rule, row.strategy, row.sla, None, frozenset([*row.had, *row.declined_by]),
-        row.hops, msgspec.convert(row.terms, Terms), row.points,
-    )  # fmt: skip
-    state = read_state(connection, PoolBook({}, {}, {}), {rep_id}, team, now, records=False)
+    waiting = line.waiting_of(row, set())
+    state = read_state(connection, PoolBook({}, {}, {}), {rep_id}, team, now)
     members = [member for member in team.pools[row.pool].members if member.rep == rep_id]
     _, skipped = gates(waiting, members or [Member(rep=rep_id, weight=0)], team, state, now)
     return skipped.get(rep_id)

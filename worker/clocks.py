@@ -22,7 +22,7 @@ from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, policy_of
 from worker.store import assignments, outbox
 from worker.store import clocks as rows_of
 from worker.store.db import run
@@ -44,11 +44,6 @@ class Followed:
     pools: set[str] = field(default_factory=set)
     #: Whether there is more to do at once.
     more: bool = False
-
-
-def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:
-    """Return the policy in force under that name, or the default route's when it is gone."""
-    return loaded.book.policies.get(policy_id) or loaded.book.policies[loaded.book.otherwise.sla]
 
 
 def follow_changes(connection: Connection, loaded: Loaded, now: datetime) -> Followed:
@@ -78,18 +73,23 @@ def _concerns_clocks(wish: Any) -> bool:
     if wish.to_version is None or wish.from_version is None:
         return True
     before, after = (rulebooks.load(version).book.source for version in (wish.from_version, wish.to_version))
-    return before.team != after.team or before.sla.policies != after.sla.policies
+    fallbacks = before.routing.otherwise.sla, after.routing.otherwise.sla
+    return (
+        before.team != after.team
+        or before.sla.policies != after.sla.policies
+        or fallbacks[0] != fallbacks[1]  # what follows for clocks whose own policy is gone
+    )
 
 
 def follow(
     connection: Connection, rows: Sequence[Any], loaded: Loaded, now: datetime, why: str, *,
-    grace_s: int | None = None, tell: bool = True,
+    grace_s: int | None = None, asked: bool = False,
 ) -> Followed:  # fmt: skip
     """Reckon locked running clocks anew, each from its start; move those that come out otherwise.
 
     Later as reckoned. Earlier only so far that the rulebook's `grace` (or `grace_s`) is left from now on, and the
     rep is told. An offer that the rep's absences would put off by more than `slip_at_most` goes to a colleague
-    instead.
+    instead. Where the rep `asked` for the change there is nothing to tell, and the lead stays.
     """
     result = Followed(looked=len(rows))
     if not rows:
@@ -112,12 +112,12 @@ def follow(
         stood = pauses.get(row.clock_id, [])
         change = _change(row, policy, rep, stood, now, grace)
         later = change is not None and change["due"] > ms(row.due_at)
-        if (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
+        if not asked and (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
             slipped.append(row)
             continue
         if change is None:
             continue
-        if tell and change["due"] < ms(row.due_at):
+        if not asked and change["due"] < ms(row.due_at):
             messages += _tell_earlier(row, rep, change["at"], why, loaded, now)
         moved.append(change)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)

@@ -3,29 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 
-from routing_rules.place import goes_to_manager, place
+from routing_rules.place import free_places, goes_to_manager, place
 from routing_rules.roster import PoolState, Team
 from routing_rules.standby import stand_in
-from schemas.handover import ClaimOpen, Offer, Park, Placement, Terms, Wait, Waiting
+from schemas.handover import ClaimOpen, Offer, Park, Placement, Wait
+from worker import line
 from worker.claiming import open_claims
 from worker.logs import get_logger
-from worker.offering import policy_of, save_offers
-from worker.pool_state import close_book, open_book, read_state, reps_of
+from worker.offering import save_offers
+from worker.pool_state import OUTCOMES_COUNT, close_book, loads_of, open_book, read_state, reps_of
 from worker.presence import move_to_standby, team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, policy_of
 from worker.store import assignments
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 
 log = get_logger()
-
-#: Leads placed in one transaction.
-BATCH: Final = 200
 
 
 @dataclass(slots=True)
@@ -42,31 +39,43 @@ class Handed:
 
 
 def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) -> Handed:
-    """Place the leads of `pool` that are due: the highest lane first, and in a lane the oldest."""
+    """Place the leads of `pool` that are due, and those who wait for room where there is some."""
     result = Handed()
     if pool not in loaded.team.pools:
         _move_to_fallback(connection, pool, loaded, now, result)
         return result
     reps = reps_of(connection, pool, loaded, loaded.team)
     assignments.lock_pool(connection, pool, reps)
-    team = team_now(connection, loaded, now)  # absences too, as of the lock
-    rows = _take_due(connection, pool, loaded, now)
-    if not rows:
+    due, full = line.holds(connection, pool, now)
+    if not due and not full:
         return result
-    result.more = len(rows) == BATCH
+    team = team_now(connection, loaded, now)  # absences too, as of the lock
+    book = open_book(connection, pool, team, now)
+    state = read_state(connection, book, reps, team, now)
+    free, places = free_places(team.pools[pool], team, state, now) if full else ([], 0)
+    rows, result.more = line.take(connection, pool, loaded, now, free=free, places=places)
     manager = team.pools[pool].manager
     if manager not in reps and any(_goes_to_manager(row, loaded, team, reps) for row in rows):
         if not assignments.try_lock_rep(connection, manager):
             raise Clash  # another pool of the same manager has them just now
         reps.add(manager)
-    book = open_book(connection, pool, team, now)
-    is_matched = any("best_match" in (row.strategy, row.terms.get("then")) for row in rows)
-    state = read_state(connection, book, reps, team, now, records=is_matched)
+        state.loads |= loads_of(connection, {manager}, team, now)
+    if any("best_match" in (row.strategy, row.terms.get("then")) for row in rows):
+        state.records = assignments.records(connection, reps, now - OUTCOMES_COUNT)
     placed = [(row, _place(row, loaded, team, reps, state, now)) for row in rows]
     moved = _moved_over(placed, loaded, team, reps, now)
     if moved:
         result.moved_to |= move_to_standby(connection, moved, now)
         placed = [(row, one) for row, one in placed if row.lead_id not in moved]
+    _save(connection, placed, loaded, team, now, result)
+    close_book(connection, pool, book, state)
+    return result
+
+
+def _save(
+    connection: Connection, placed: Sequence[tuple[Any, Placement]], loaded: Loaded, team: Team, now: datetime,
+    result: Handed,
+) -> None:  # fmt: skip
     offers = [(row, one) for row, one in placed if isinstance(one, Offer)]
     claims = [(row, one) for row, one in placed if isinstance(one, ClaimOpen)]
     held = [(row, one) for row, one in placed if isinstance(one, Wait | Park)]
@@ -76,47 +85,14 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
         open_claims(connection, claims, loaded, team, now)
     if held:
         _save_held(connection, held, result)
-    close_book(connection, pool, book, state)
     result.offered = len(offers)
     result.waiting += len(claims)
-    return result
-
-
-def _take_due(connection: Connection, pool: str, loaded: Loaded, now: datetime) -> list[Any]:
-    """Lock due leads, skipping those that somebody else works on, then read their place in the line.
-
-    A lead rises one lane in so much time, so that no lane waits for ever behind a busier one.
-    """
-    ids = run(
-        connection,
-        "SELECT w.lead_id FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id)"
-        " WHERE w.pool = :p AND w.look_again_at <= :now"
-        " ORDER BY least(9, w.priority + floor(extract(epoch FROM :now - w.ready_at) / :rise)) DESC,"
-        " w.ready_at, w.lead_id LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
-        p=pool, now=now, n=BATCH, rise=loaded.book.source.routing.rise_after,
-    ).scalars().all()  # fmt: skip
-    if not ids:
-        return []
-    rows = run(
-        connection,
-        "SELECT w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
-        " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = w.lead_id"
-        "       AND a.end_reason = 'declined') AS declined_by,"
-        " CASE WHEN w.strategy = 'owner' AND w.owner IS NULL THEN (SELECT a.rep FROM tasuki.assignment a"
-        "       WHERE a.lead_id = w.lead_id AND a.accepted_at IS NOT NULL"
-        "       ORDER BY a.assignment_id DESC LIMIT 1) END AS former_owner"
-        " FROM tasuki.waiting w JOIN tasuki.lead l USING (lead_id) WHERE w.lead_id = ANY(:ids)"
-        " AND w.pool = :p AND w.look_again_at <= :now FOR UPDATE OF w",
-        ids=list(ids), p=pool, now=now,
-    )  # fmt: skip
-    place_of = {lead_id: place for place, lead_id in enumerate(ids)}
-    return sorted(rows, key=lambda row: place_of[row.lead_id])
 
 
 def _place(
     row: Any, loaded: Loaded, team: Team, reps: set[str], state: PoolState, now: datetime
 ) -> Placement:
-    return place(waiting_of(row, reps), team, policy_of(row.sla, loaded), state, now)
+    return place(line.waiting_of(row, reps), team, policy_of(row.sla, loaded), state, now)
 
 
 def _moved_over(
@@ -125,24 +101,14 @@ def _moved_over(
     """Return lead -> pool for leads that a pool on stand-by takes over."""
     moved = {}
     for row, one in placed:
-        over = stand_in(waiting_of(row, reps), one, team, policy_of(row.sla, loaded), now)
+        over = stand_in(line.waiting_of(row, reps), one, team, policy_of(row.sla, loaded), now)
         if over is not None:
             moved[row.lead_id] = over
     return moved
 
 
 def _goes_to_manager(row: Any, loaded: Loaded, team: Team, reps: set[str]) -> bool:
-    return goes_to_manager(waiting_of(row, reps), team, policy_of(row.sla, loaded))
-
-
-def waiting_of(row: Any, reps: set[str]) -> Waiting:
-    """Return a row of the line as the judgement reads it; an owner whom nobody locked is none."""
-    terms = msgspec.convert(row.terms, Terms)
-    owner = row.owner or (row.former_owner if terms.former else None)
-    return Waiting(
-        row.lead_id, row.pool, row.rule, row.strategy, row.sla, owner if owner in reps else None,
-        frozenset([*row.had, *row.declined_by]), row.hops, terms, row.points, row.persona, row.claim_until,
-    )  # fmt: skip
+    return goes_to_manager(line.waiting_of(row, reps), team, policy_of(row.sla, loaded))
 
 
 def _save_held(connection: Connection, held: list[tuple[Any, Wait | Park]], result: Handed) -> None:
@@ -171,11 +137,12 @@ def _move_to_fallback(
 ) -> None:
     """Send the leads of a pool that the rulebook no longer has to the pool that takes everything."""
     fallback = loaded.book.otherwise.pool
-    run(
+    moved = run(
         connection,
-        "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone', claim_until = NULL,"
-        " claim_reps = '{}' WHERE pool = :p",
+        "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone' WHERE pool = :p"
+        " RETURNING lead_id",
         p=pool, to=fallback, now=now,
-    )  # fmt: skip
+    ).scalars()  # fmt: skip
+    assignments.end_claims(connection, list(moved), now)
     result.moved_to.add(fallback)
     log.warning("pool.gone", pool=pool, what=fallback)

@@ -2,7 +2,7 @@
 
 An offer that they never accepted goes back into the line at once; it is no breach and no hop. A lead that they
 accepted stays, for the talk with the customer is theirs: the pool's manager is told once, and `tasuki doctor`
-lists it until somebody ends it.
+lists it until somebody ends it, or until its next deadline is missed: then the next rep gets it.
 """
 
 from dataclasses import dataclass, field

@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from routing_rules.fold import merge
+from routing_rules.judge import ruled_out_by_a_rep
+from schemas.lead import Standing
 from worker.logs import get_logger
 from worker.store import assignments, crm, leads
 from worker.store.db import Clash, run
@@ -118,8 +120,10 @@ def merge_leads(
     _move_sales(connection, one, other, merge_id, now)
     run(
         connection,
-        "UPDATE tasuki.lead k SET state = :state, account_key = coalesce(k.account_key, g.account_key)"
-        " FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
+        "UPDATE tasuki.lead k SET state = :state, account_key = coalesce(k.account_key, g.account_key),"
+        " recycle_count = k.recycle_count + g.recycle_count,"
+        " recycled_at = greatest(k.recycled_at, g.recycled_at),"
+        " cool_down_until = greatest(k.cool_down_until, g.cool_down_until) FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         state=leads.encode_state(merge(one.state, other.state)).decode(), kept=kept, gone=gone,
     )  # fmt: skip
     run(
@@ -136,18 +140,24 @@ def merge_leads(
     log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 
 
-#: How far a lead has come; the further standing survives a merge.
-_FURTHER = ("disqualified", "inquiry", "nurture", "lost", "mql", "sal", "sql", "won")
+#: How far a lead has come; the further standing survives a merge. What a rep ruled out stays so, unless sales
+#: has the other one.
+_FURTHER = ("disqualified", "inquiry", "nurture", "lost", "ruled_out", "mql", "sal", "sql", "won")
+
+
+def _how_far(standing: Standing) -> int:
+    return _FURTHER.index("ruled_out" if ruled_out_by_a_rep(standing) else standing.lifecycle_stage)
 
 
 def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: int, now: datetime) -> None:
     """Keep the further of the two standings with its assignment; end the other's. Record both for an undo."""
-    mine, theirs = (_FURTHER.index(row.standing.lifecycle_stage) for row in (one, other))
+    mine, theirs = (_how_far(row.standing) for row in (one, other))
     moves = theirs > mine
     run(
         connection,
         "UPDATE tasuki.lead_merge SET standing = jsonb_build_object('moved', cast(:moves AS boolean),"
-        " 'kept', (SELECT to_jsonb(s) FROM (SELECT lifecycle_stage, rule, owner, track FROM tasuki.lead"
+        " 'kept', (SELECT to_jsonb(s) FROM (SELECT lifecycle_stage, rule, owner, track, recycled_at,"
+        "   cool_down_until FROM tasuki.lead"
         "  WHERE lead_id = :kept) s),"
         " 'assignments', (SELECT coalesce(jsonb_agg(assignment_id), '[]') FROM tasuki.assignment"
         "  WHERE lead_id = :gone AND ended_at IS NULL)) WHERE merge_id = :m",

@@ -9,22 +9,15 @@ from sqlalchemy import Connection
 from routing_rules.roster import Team
 from routing_rules.sla import ClockSpec, start_clock
 from schemas.handover import Offer
-from schemas.rulebook.sla import SlaPolicy
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, policy_of
 from worker.store import assignments, crm, outbox, turns
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
 #: A row of the line with its lead, and where it goes.
 Placed = tuple[Any, Offer]
-
-
-def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:
-    """Return the policy in force under that name, or the default route's when it is gone."""
-    policies = loaded.book.policies
-    return policies.get(policy_id) or policies[loaded.book.otherwise.sla]
 
 
 def save_offers(
@@ -75,7 +68,9 @@ def insert_assignments(
           "missed": offer.missed, "lead": row.lead_id, "assignment": assignment_of[row.lead_id]}
          for row, offer in offers], now,
     )  # fmt: skip
-    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=list(assignment_of))
+    assignments.leave_line(
+        connection, list(assignment_of), now, {row.lead_id: offer.rep for row, offer in offers}
+    )
     run(
         connection,
         "UPDATE tasuki.lead l SET owner = r.rep, updated_at = :now"

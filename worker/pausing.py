@@ -127,7 +127,9 @@ def _anew(
     connection: Connection, row: Any, loaded: Loaded, now: datetime, why: str, until: datetime | None
 ) -> Paused:
     """Move the deadline by the pause, as the rep asked for it: there is nothing to tell, and no grace."""
-    follow(connection, clocks.read(connection, [row.clock_id]), loaded, now, why, grace_s=0, tell=False)
+    follow(connection, clocks.read(connection, [row.clock_id]), loaded, now, why, grace_s=0, asked=True)
     clocks.look_again(connection, [row.clock_id])
-    after = clocks.read(connection, [row.clock_id])[0]
-    return Paused(row.assignment_id, row.kind, after.due_at, until)
+    left = clocks.read(connection, [row.clock_id])
+    if not left:
+        raise Refused(f"the rulebook makes no {row.kind} promise any more: nothing is owed, and nothing runs")
+    return Paused(row.assignment_id, row.kind, left[0].due_at, until)

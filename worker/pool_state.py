@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from routing_rules import caps
 from routing_rules.returns import Account, back_again, settle
-from routing_rules.roster import PoolState, Rep, Team, local_midnight
+from routing_rules.roster import Load, PoolState, Rep, Team, local_midnight
 from worker.rulebooks import Loaded
 from worker.store import assignments, turns
 from worker.store.db import run
@@ -65,18 +65,22 @@ def open_book(connection: Connection, pool: str, team: Team, now: datetime) -> P
     return PoolBook(before, ledger, accounts)
 
 
-def read_state(
-    connection: Connection, book: PoolBook, reps: set[str], team: Team, now: datetime, *, records: bool
-) -> PoolState:
-    """Return the state to place with; reads won and lost leads only where a strategy asks for them."""
+def loads_of(connection: Connection, reps: set[str], team: Team, now: datetime) -> dict[str, Load]:
+    """Return what reps hold and were given, as far as their limits ask."""
     spans = {
         rep: (local_midnight(team.reps[rep], now), _caps_since(team.reps[rep], now)) for rep in sorted(reps)
     }
+    return assignments.loads(connection, spans)
+
+
+def read_state(
+    connection: Connection, book: PoolBook, reps: set[str], team: Team, now: datetime
+) -> PoolState:
+    """Return the state to place with, but for won and lost leads, which one strategy alone asks for."""
     return PoolState(
-        loads=assignments.loads(connection, spans),
+        loads=loads_of(connection, reps, team, now),
         credit={rep: account.credit for rep, account in book.accounts.items()},
         makeup={rep: account.makeup for rep, account in book.accounts.items() if account.makeup},
-        records=assignments.records(connection, reps, now - OUTCOMES_COUNT) if records else {},
     )
 
 

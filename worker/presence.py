@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from routing_rules.calendars import Span
 from routing_rules.roster import Rep, Team
 from worker.rulebooks import Loaded
+from worker.store import assignments
 from worker.store.db import run
 
 
@@ -88,4 +89,5 @@ def move_to_standby(connection: Connection, moved: dict[int, str], now: datetime
             " WHERE lead_id = ANY(:ids)",
             p=pool, now=now, ids=[lead for lead, to in moved.items() if to == pool],
         )  # fmt: skip
+    assignments.end_claims(connection, list(moved), now)
     return set(moved.values())

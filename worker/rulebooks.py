@@ -12,6 +12,7 @@ from routing_rules.compiled import CompiledBook, compile_book
 from routing_rules.roster import Team, compile_team
 from schemas.errors import Away, Finding, Refused, RulebookError
 from schemas.rulebook.book import SIGNED, Rulebook
+from schemas.rulebook.sla import SlaPolicy
 from worker import rulebook_files
 from worker.store import clocks
 from worker.store.db import run, transaction
@@ -24,6 +25,12 @@ class Loaded:
     version: int
     book: CompiledBook
     team: Team
+
+
+def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:
+    """Return the policy in force under that name, or the default route's when it is gone."""
+    policies = loaded.book.policies
+    return policies.get(policy_id) or policies[loaded.book.otherwise.sla]
 
 
 def current_version(connection: Connection) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.breaching import breach_clocks, tell
+from worker.breaching import breach_clocks, still_promised, tell
 from worker.clocks import follow
 from worker.logs import get_logger
 from worker.rulebooks import Loaded
@@ -40,7 +40,7 @@ def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept
     due = _look_twice(connection, due, loaded, now, result)
     reached = {row.clock_id: _warnings_by(row, now) for row in due}
     warn = [row for row in due if reached[row.clock_id] > row.warned]
-    breach = [row for row in due if row.due_at <= now]
+    breach = still_promised(connection, [row for row in due if row.due_at <= now], loaded, now)
     messages: list[dict[str, Any]] = []
     if warn:
         rows_of.warn(connection, {row.clock_id: reached[row.clock_id] for row in warn}, now)

@@ -161,22 +161,38 @@ def sweep() -> None:
     _taken("tasuki.sweep")
     try:
         note_sweep(wall_time())
-        _follow_changes()
-        _sweep_clocks()
-        poke_pools(in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now())).pools)
-        _after_clocks()
-        _sweep_reviews()
-        pools = in_transaction(lambda c: due_pools(c, now()))
-        poke_pools(pools)
-        poke(deliver)
-        if settings().crm != "none":
-            poke(push_crm)
-        if fetching.is_due(now()):
-            poke(fetch)
-        tidying.wipe_expired(now())
-        _poke_enrich()
+        for step in (
+            _follow_changes,
+            _sweep_clocks,
+            _sweep_leavers,
+            _after_clocks,
+            _sweep_reviews,
+            _poke_others,
+        ):
+            try:
+                step()
+            except (Away, redis.RedisError, SoftTimeLimitExceeded):
+                raise
+            except Exception:  # whatever one row of one step does, every other deadline is kept
+                log.exception("sweep.failed", what=step.__name__)
     except (Away, redis.RedisError) as away:
         log.warning("store.away", reason=type(away).__name__)
+
+
+def _sweep_leavers() -> None:
+    poke_pools(in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now())).pools)
+
+
+def _poke_others() -> None:
+    """Poke what else may be due."""
+    poke_pools(in_transaction(lambda c: due_pools(c, now())))
+    poke(deliver)
+    if settings().crm != "none":
+        poke(push_crm)
+    if fetching.is_due(now()):
+        poke(fetch)
+    tidying.wipe_expired(now())
+    _poke_enrich()
 
 
 def _follow_changes() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.accounts import COMPANY_FACTS
@@ -240,6 +241,16 @@ def _part_sales(connection: Connection, merge: Any, kept: int, gone: int) -> Non
             " WHERE lead_id = :k",
             stage=stage, rule=before["rule"], track=before["track"], k=kept,
         )  # fmt: skip
+    run(
+        connection,
+        "UPDATE tasuki.lead k SET recycle_count = greatest(0, k.recycle_count - g.recycle_count),"
+        " recycled_at = CASE WHEN k.recycled_at > g.recycled_at THEN k.recycled_at ELSE b.recycled_at END,"
+        " cool_down_until = CASE WHEN k.cool_down_until > g.cool_down_until THEN k.cool_down_until"
+        "  ELSE b.cool_down_until END FROM tasuki.lead g,"
+        " jsonb_to_record(cast(:before AS jsonb)) AS b(recycled_at timestamptz, cool_down_until timestamptz)"
+        " WHERE k.lead_id = :k AND g.lead_id = :g AND g.recycle_count > 0 AND cast(:before AS jsonb) ? 'recycled_at'",
+        k=kept, g=gone, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
+    )  # fmt: skip
     if not goes_back:
         run(
             connection,

@@ -190,6 +190,14 @@ def test_the_policy_says_after_how_many_hops(hops: int, limit: int, is_escalated
     assert (placed.rep == "boss") is is_escalated
 
 
+def test_a_manager_in_the_pool_who_had_it_does_not_keep_it_from_who_is_left() -> None:
+    """Boss works in the pool, too: she and ann let it pass, and ben has not had it."""
+    desk = a_team(weights={"ann": 1, "ben": 1, "boss": 1})
+    placed = put(desk, hops=2, limit=2, had=frozenset({"ann", "boss"}))
+    assert isinstance(placed, Offer)
+    assert placed.rep == "ben"
+
+
 def test_when_even_the_manager_had_it_it_is_shown() -> None:
     """Nobody is left at all: parked with that reason and a time to look again, never given twice."""
     placed = put(had=frozenset({"ann", "ben", "cho", "boss"}))

@@ -24,11 +24,12 @@ from tests.fixtures.clocks import (
     together,
 )
 from tests.fixtures.system import System
-from worker import pausing, rulebooks, sla_report
+from worker import pausing, rulebook_files, rulebooks, sla_report
 from worker.breaching import tell_escalations
 from worker.clocks import measure_ended
-from worker.store import outbox
-from worker.store.db import in_transaction
+from worker.store import assignments, outbox
+from worker.store.db import Clash, in_transaction, transaction
+from worker.sweeping import sweep_clocks
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -211,6 +212,55 @@ def test_escalation_tells_in_turn_until_somebody_acts(one: System) -> None:
     assert one.one("SELECT count(*) FROM tasuki.escalation WHERE needless_at IS NOT NULL") == 1
     assert told(one)["escalation", "olivia.grant"] == 0
     assert clean(one) == []
+
+
+def test_escalation_ends_with_what_it_was_about(one: System) -> None:
+    """Handed back to marketing and ready again: a new story, of which the old chain says nothing."""
+    promise(contact="on_breach: [remind, escalate]", more=CHAIN)
+    (number,) = offer(one)
+    act(number, "accept", AT)
+    breached = AT + 2 * HOUR + MINUTE
+    sweep(breached)
+    act(number, "recycle", breached + 10 * MINUTE, reason="not_now")
+    one.do("UPDATE tasuki.lead SET lifecycle_stage = 'mql'")
+    assert escalate(breached + 40 * MINUTE) == 0
+    assert one.one("SELECT count(*) FROM tasuki.escalation WHERE needless_at IS NOT NULL") > 0
+
+
+def test_a_promise_that_is_no_more_is_ended_and_not_breached(one: System) -> None:
+    """The clock's policy is gone, and the one that stands in promises no follow-up: the sweep goes on."""
+    promise(more=FOLLOW_UP)
+    first, second = offer(one, leads=2)
+    act(first, "contacted", AT)
+    one.do("UPDATE tasuki.clock SET policy = 'gone' WHERE kind = 'follow_up'")
+    texts = rulebook_files.read_texts(rulebook_files.EXAMPLE)
+    otherwise = "least_loaded, sla: standard, priority: 2}"
+    texts["routing.yaml"] = (
+        texts["routing.yaml"].split("\nexamples:")[0].replace(otherwise, "least_loaded, sla: overseas}")
+    )
+    rulebooks.publish(texts, by="tests", note="", now=AT)
+    one.do(
+        "UPDATE tasuki.clock_recompute SET done_at = now()"
+    )  # as if the clocks had followed before it fell due
+    assert sweep(AT + 100 * HOUR).breached == 1
+    assert one.sql(
+        "SELECT count(*) FROM tasuki.clock WHERE kind = 'follow_up' AND cancelled_at IS NOT NULL"
+    ) == [(1,)]
+    assert one.sql(
+        "SELECT kind FROM tasuki.clock WHERE breached_at IS NOT NULL AND assignment_id = :a", a=second
+    ) == [("accept",)]
+
+
+def test_nobody_is_taken_out_of_rotation_beside_a_hand_over(one: System) -> None:
+    """While a hand-over holds the rep, the sweep does it all again: it cannot be passed by."""
+    promise(accept="on_breach: [out_of_rotation, next_rep], out_for: 1h")
+    offer(one)
+    rep = holder(one).rep
+    with transaction() as busy:
+        assert assignments.try_lock_rep(busy, rep)
+        with pytest.raises(Clash), transaction() as connection:
+            sweep_clocks(connection, rulebooks.current(connection), AT + 15 * MINUTE)
+    assert sweep(AT + 15 * MINUTE).breached == 1
 
 
 def test_escalation_goes_on_when_the_lead_moves(one: System) -> None:

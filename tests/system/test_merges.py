@@ -162,6 +162,28 @@ def test_the_reps_work_goes_back_where_it_came_from(system: System, ready: str) 
     assert system.broken() == []
 
 
+def test_what_a_rep_said_of_one_holds_for_the_person(system: System) -> None:
+    """Cool-down, recycle count and who declined come with a merge, and go with its undo."""
+    two_leads(system)
+    judged(system, event(30, subject="hana@aoba.co.jp", phone="03-5555-0101", **READY))
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    number, other, rep = system.sql("SELECT assignment_id, lead_id, rep FROM tasuki.assignment")[0]
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    until = system.one("SELECT cool_down_until FROM tasuki.lead WHERE lead_id = :l", l=other)
+    assert until is not None
+    said("lead", "merge", "m1", "hana@aoba.co.jp")
+    kept = system.one("SELECT min(lead_id) FROM tasuki.lead WHERE merged_into IS NULL")
+    row = "SELECT recycle_count, cool_down_until FROM tasuki.lead WHERE lead_id = :l"
+    assert kept != other
+    assert system.sql(row, l=kept) == [(1, until)]
+    assert system.sql("SELECT a.rep FROM tasuki.assignment a WHERE a.end_reason = 'declined'"
+                      " AND a.lead_id IN (SELECT tasuki.one_person(:l))", l=kept) == [(rep,)]  # fmt: skip
+    said("lead", "unmerge", str(said("lead", "candidates", "--merges")[0]["merge_id"]))
+    assert system.sql(row, l=kept) == [(0, None)]
+    assert system.sql(row, l=other) == [(1, until)]
+    assert system.broken() == []
+
+
 def test_one_phone_and_one_name_are_shown_to_people(system: System) -> None:
     """The same phone and name in other writing is a candidate; a colleague at the same phone is not."""
     judged(

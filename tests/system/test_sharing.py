@@ -22,6 +22,7 @@ from worker.claiming import claim
 from worker.cli.main import app
 from worker.handing import Handed, hand_over
 from worker.leavers import sweep_leavers
+from worker.store import assignments
 from worker.store.db import in_transaction, transaction
 
 THREE = {"ann": 1, "ben": 1, "cho": 1}
@@ -159,12 +160,13 @@ def test_the_first_to_claim_gets_it(system: System) -> None:
     answers = at_once(
         lambda n: in_transaction(lambda c: claim(c, lead, reps[n], rulebooks.current(c), now())), 6
     )
-    won = [one for one in answers if not isinstance(one, Exception)]
+    won = [one for one in answers if not isinstance(one, Exception) and not one.repeated]
     assert len(won) == 1
+    assert [one.rep for one in answers if not isinstance(one, Exception) and one.repeated] == [won[0].rep]
     assert {str(one)[: str(one).index(" at ")] for one in answers if isinstance(one, Overtaken)} == {
         f"lead {lead} was claimed by {won[0].rep}"
     }
-    assert sum(isinstance(one, Overtaken) for one in answers) == 5
+    assert sum(isinstance(one, Overtaken) for one in answers) == 4
     held = system.sql("SELECT rep, strategy, accepted_at IS NOT NULL, lead_id FROM tasuki.assignment")
     assert held == [(won[0].rep, "claim", True, lead)]
     assert system.sql("SELECT kind, next_at IS NOT NULL FROM tasuki.clock") == [("contact", True)]
@@ -172,6 +174,39 @@ def test_the_first_to_claim_gets_it(system: System) -> None:
     kinds = dict(system.sql("SELECT kind || ' ' || status, count(*) FROM tasuki.outbox GROUP BY 1"))
     assert kinds == {"claim_open superseded": 3, "claimed pending": 1}
     assert unkept(system) == []
+
+
+@pytest.mark.parametrize("how", ["given to ben", "worked", "pool gone"])
+def test_a_claim_ends_for_all_who_were_asked(system: System, how: str) -> None:
+    """Whatever takes the lead out of the line, or to another pool: who was told that it is open is told it is not."""
+    lead = a_claimable(system, claim_for_s=600)
+    system.do(
+        "UPDATE tasuki.outbox SET status = 'sent', next_try_at = NULL, sent_at = created_at WHERE rep <> 'cho'"
+    )
+    taken = set()
+    if how == "given to ben":
+        system.do("UPDATE tasuki.waiting SET claim_until = :at, look_again_at = :at", at=now())
+        give(at=now() + timedelta(seconds=1))
+        taken = {system.one("SELECT rep FROM tasuki.assignment")}
+    elif how == "worked":
+        in_transaction(lambda c: assignments.mark_worked(c, [lead], now()))
+    else:
+        publish(texts_for({"rest": THREE}))
+        give("desk")
+        assert system.sql("SELECT pool, claim_until, claim_reps FROM tasuki.waiting") == [("rest", None, [])]
+    over = {row[0] for row in system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_over'")}
+    assert over == {"ann", "ben"} - taken
+    assert (
+        system.one("SELECT count(*) FROM tasuki.outbox WHERE kind = 'claim_open' AND status = 'pending'") == 0
+    )
+
+
+def test_a_claim_in_a_pool_that_is_gone_is_refused(system: System) -> None:
+    """Between the publish and the next hand-over: told plainly."""
+    lead = a_claimable(system)
+    publish(texts_for({"rest": THREE}))
+    with pytest.raises(Refused, match="no pool desk any more"):
+        in_transaction(lambda c: claim(c, lead, "ann", rulebooks.current(c), now()))
 
 
 def test_those_who_were_told_are_told_that_it_is_over(system: System) -> None:
@@ -339,6 +374,47 @@ def test_room_that_is_freed_goes_to_the_oldest_who_waits_for_it(system: System) 
     give()
     assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
     assert system.one("SELECT count(*) FROM tasuki.waiting WHERE reason = 'full'") == 3 - 1
+
+
+def test_room_goes_by_lanes_that_rise_and_past_who_is_barred(system: System) -> None:
+    """Full for long: a lead of lane 0 has risen above lane 5; those whom ann had before do not keep the place."""
+    version = publish(
+        texts_for(
+            {"desk": {"ann": 1, "ben": 1}}, people={rep: {"capacity": {"open": 1}} for rep in ("ann", "ben")}
+        )
+    )
+    line_up("desk", [FIRST, FIRST + 1], now() - timedelta(days=12), version)
+    give()
+    line_up("desk", [FIRST + 2], now() - timedelta(days=11), version)
+    line_up("desk", range(FIRST + 3, FIRST + 9), now() - timedelta(hours=1), version, priority=5)
+    give()
+    system.do(
+        f"UPDATE tasuki.waiting SET had = '{{ann}}', priority = 9 WHERE lead_id IN ({FIRST + 3}, {FIRST + 4})"
+    )
+    number = system.one("SELECT assignment_id FROM tasuki.assignment WHERE rep = 'ann'")
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    line_up("desk", [FIRST + 20], now(), version, priority=5)
+    give()
+    assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE rep = 'ann' AND ended_at IS NULL") == [
+        (FIRST + 2,)
+    ]
+    assert unkept(system) == []
+
+
+def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: System) -> None:
+    """Ann works for two pools: what she gave back in one is taken in the other by the older lead, not the new one."""
+    version = publish(
+        texts_for({"desk": {"ann": 1}, "east": {"ann": 1}}, people={"ann": {"capacity": {"open": 1}}})
+    )
+    line_up("desk", [FIRST], now() - timedelta(hours=2), version)
+    give("desk")
+    line_up("east", [FIRST + 1], now() - timedelta(hours=1), version)
+    give("east")
+    number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    line_up("east", [FIRST + 2], now(), version)
+    give("east")
+    assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
 
 
 # --- who left ----------------------------------------------------------------------------------------------------

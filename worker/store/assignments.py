@@ -42,11 +42,7 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
 
     """
     rows = as_json([{"id": lead_id, "reason": reason} for lead_id, reason in ended])
-    waited = run(
-        connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids) RETURNING lead_id, claim_until",
-        ids=[lead for lead, _ in ended],
-    )  # fmt: skip
-    outbox.close_claims(connection, [row.lead_id for row in waited if row.claim_until is not None], now)
+    leave_line(connection, [lead for lead, _ in ended], now)
     gone = list(
         run(
             connection,
@@ -66,25 +62,39 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     outbox.supersede(connection, [row.assignment_id for row in gone])
     outbox.withdraw(connection, [row for row in gone if row.end_reason not in ("won", "lost")], now)
     crm.mark(connection, [lead for lead, _ in ended], now)
-    pools = {row.pool for row in gone}
-    _wake_full(connection, pools, len(gone), now)
-    return pools
+    return {row.pool for row in gone}
 
 
-def _wake_full(connection: Connection, pools: set[str], freed: int, now: datetime) -> None:
-    """Have the first leads that wait for room looked at now, so that none which came later takes it before them.
+def leave_line(
+    connection: Connection, lead_ids: Sequence[int], now: datetime, winners: Mapping[int, str] | None = None
+) -> None:
+    """Take leads out of their lines; who was told that one could be claimed is told that it is over.
 
-    Twice as many as places: who freed one may be barred from the first of them. Rows that a hand-over holds are
-    being looked at already. A pool that shares a rep with these looks again by itself within a quarter of an hour.
+    Args:
+        connection: the leads are locked in it.
+        lead_ids: which.
+        now: when.
+        winners: lead -> the rep who got it, and is told so otherwise.
+
     """
-    if pools:
-        run(
-            connection,
-            "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT lead_id FROM tasuki.waiting"
-            " WHERE pool = ANY(:pools) AND reason = 'full' AND look_again_at > :now"
-            " ORDER BY priority DESC, ready_at, lead_id LIMIT :n FOR UPDATE SKIP LOCKED)",
-            now=now, pools=sorted(pools), n=2 * freed,
-        )  # fmt: skip
+    waited = run(
+        connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids) RETURNING lead_id, claim_until",
+        ids=list(lead_ids),
+    ).all()  # fmt: skip
+    outbox.close_claims(
+        connection, [row.lead_id for row in waited if row.claim_until is not None], now, winners
+    )
+
+
+def end_claims(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
+    """End claims of leads that move to the line of another pool, whose reps were never asked."""
+    over = run(
+        connection,
+        "UPDATE tasuki.waiting SET claim_until = NULL, claim_reps = '{}'"
+        " WHERE lead_id = ANY(:ids) AND claim_until IS NOT NULL RETURNING lead_id",
+        ids=list(lead_ids),
+    ).scalars().all()  # fmt: skip
+    outbox.close_claims(connection, over, now)
 
 
 def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
@@ -102,7 +112,7 @@ def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) 
         " (SELECT assignment_id FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL)",
         ids=list(lead_ids), now=now,
     )  # fmt: skip
-    run(connection, "DELETE FROM tasuki.waiting WHERE lead_id = ANY(:ids)", ids=list(lead_ids))
+    leave_line(connection, lead_ids, now)
 
 
 def cancel_clocks(connection: Connection, assignment_ids: Sequence[int], now: datetime) -> None:

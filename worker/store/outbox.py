@@ -1,6 +1,6 @@
 """What must be told, written in the same transaction as what it tells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,20 @@ def supersede(connection: Connection, assignment_ids: Sequence[int]) -> None:
     )  # fmt: skip
 
 
+def answered(connection: Connection, assignment_id: int, clocks: Sequence[str]) -> None:
+    """Stop what was not told yet of clocks that a rep has met: nobody is asked for what was done.
+
+    The webhook of all notices is for machines, which want the whole story.
+    """
+    run(
+        connection,
+        "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL WHERE assignment_id = :a"
+        " AND status IN ('pending', 'in_digest') AND kind = ANY(:kinds) AND body ->> 'clock' = ANY(:clocks)"
+        " AND receiver <> 'webhook'",
+        a=assignment_id, kinds=list(_OVERTAKEN), clocks=list(clocks),
+    )  # fmt: skip
+
+
 def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) -> None:
     """Tell those who were offered a lead, and were told so, that it is no longer theirs, by the same way."""
     run(
@@ -72,9 +86,9 @@ def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) 
 
 
 def close_claims(
-    connection: Connection, lead_ids: Sequence[int], now: datetime, winner: str | None = None
+    connection: Connection, lead_ids: Sequence[int], now: datetime, winners: Mapping[int, str] | None = None
 ) -> None:
-    """Stop telling that leads can be claimed; tell those who were told that it is over, but for the winner."""
+    """Stop telling that leads can be claimed; tell those who were told that it is over, but for the winners."""
     if not lead_ids:
         return
     run(
@@ -83,14 +97,16 @@ def close_claims(
         " WHERE lead_id = ANY(:ids) AND status IN ('pending', 'in_digest') AND kind = 'claim_open'",
         ids=list(lead_ids),
     )
+    rows = [{"id": lead_id, "winner": (winners or {}).get(lead_id)} for lead_id in lead_ids]
     run(
         connection,
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
         " body, created_at, next_try_at)"
         " SELECT 'claim_over:' || o.idempotency_key, 'claim_over', o.channel, o.channel_id, o.recipient, o.receiver,"
         " o.rep, o.route, o.lead_id,"
-        " o.body || jsonb_build_object('kind', 'claim_over', 'because', cast(:winner AS text)), :now, :now"
-        " FROM tasuki.outbox o WHERE o.lead_id = ANY(:ids) AND o.kind = 'claim_open' AND o.status = 'sent'"
-        " AND o.body -> 'to' ->> 'rep' IS DISTINCT FROM :winner ON CONFLICT (idempotency_key) DO NOTHING",
-        ids=list(lead_ids), winner=winner, now=now,
+        " o.body || jsonb_build_object('kind', 'claim_over', 'because', r.winner), :now, :now"
+        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, winner text)"
+        " JOIN tasuki.outbox o ON o.lead_id = r.id AND o.kind = 'claim_open' AND o.status = 'sent'"
+        " WHERE o.body -> 'to' ->> 'rep' IS DISTINCT FROM r.winner ON CONFLICT (idempotency_key) DO NOTHING",
+        rows=as_json(rows), now=now,
     )  # fmt: skip
