@@ -21,7 +21,7 @@ from worker.logs import get_logger
 from worker.notices.answers import ThisOne, safe_error
 from worker.notices.channels import Lane, Parcel, lane, send
 from worker.notices.planning import digest_of, make_plan
-from worker.notices.routes import channel_of, way_to
+from worker.notices.routes import WEBHOOK, channel_of, way_to
 from worker.notices.sheet import purposes
 from worker.now import now as business_now
 from worker.now import wall_seconds
@@ -160,19 +160,38 @@ def _load(connection: Connection, chosen: dict[str, list[Any]], loaded: Loaded, 
         row.message_id: carried.get(row.message_id, []) if row.kind == "digest" else [row.body]
         for row in messages
     }
-    wanted = {
-        (body["assignment_id"], body["to"]["rep"], purpose)
-        for told in bodies.values() for body in told for purpose in purposes(body)
-    }  # fmt: skip
-    made = links.mint(connection, sorted(wanted), now) if wanted else {}
     team = loaded.book.source.team
+    made = _links(connection, messages, bodies, team, now)
     return [
         Load(
-            receiver, until, [_parcel(row, bodies[row.message_id], made, team) for row in rows],
+            receiver, until, [_parcel(row, bodies[row.message_id], made.get(_by(row), {}), team) for row in rows],
             {row.message_id: row.next_try_at for row in rows},
         )
         for receiver, rows in chosen.items()
     ]  # fmt: skip
+
+
+def _by(row: Any) -> str:
+    return str(row.channel_id or row.channel)
+
+
+def _links(
+    connection: Connection, messages: list[Any], bodies: dict[int, list[Any]], team: TeamFile, now: datetime
+) -> dict[str, dict[links.Wanted, str]]:
+    """Make each channel's links apart: each shows what its channel may, and its act is recorded with it."""
+    wanted: dict[str, set[links.Wanted]] = {}
+    for row in messages:
+        if row.channel != WEBHOOK:  # machines are told data, and press nothing
+            wanted.setdefault(_by(row), set()).update(
+                (body["assignment_id"], body["to"]["rep"], purpose)
+                for body in bodies[row.message_id] for purpose in purposes(body)
+            )  # fmt: skip
+    made = {}
+    for channel, ones in wanted.items():
+        spec = channel_of(channel, team)
+        shows = dict.fromkeys(ones, "full" if spec is None else spec.personal_data)
+        made[channel] = links.mint(connection, sorted(ones), now, personal=shows, channel=channel)
+    return made
 
 
 def _parcel(row: Any, bodies: list[Any], made: dict[links.Wanted, str], team: TeamFile) -> Parcel:

@@ -1,4 +1,7 @@
-"""Links by which a rep answers from a mail: random, kept as hashes, used once, bound to assignment, rep and purpose.
+"""Links by which a rep answers from a notice: random, kept as hashes, used once, bound to assignment, rep and purpose.
+
+A link acts for whoever reads the channel that it went by: it shows what that channel may show, and its act is
+recorded with the channel.
 
 Nothing revokes a link row when its lead moves on: at every use the link is compared with its assignment, under
 the locks of the act itself. So no way of ending an assignment, of today or of a later version, can forget to.
@@ -7,7 +10,7 @@ the locks of the act itself. So no way of ending an assignment, of today or of a
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
@@ -16,6 +19,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import NotFound, Overtaken, Refused
 from schemas.handover import Act
+from schemas.rulebook.channels import PersonalData
 from worker.acting import Answer, act
 from worker.now import new_token
 from worker.rulebooks import Loaded
@@ -31,6 +35,8 @@ State = Literal["open", "done", "used", "overtaken", "expired", "no_rep"]
 Wanted = tuple[int, str, str]
 
 PURPOSES: Final[tuple[str, ...]] = get_args(Purpose)
+#: The channel of links that were made before channels were kept.
+UNKNOWN: Final = "unknown"
 #: Time for which a page that was opened can be sent; then it is opened again.
 FORM_LASTS: Final = timedelta(hours=12)
 #: How long an expired link is still told apart from a forged one.
@@ -39,8 +45,8 @@ _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 #: Forgotten links deleted for each call of `mint`: more than it adds in the long run, so that none pile up.
 _FORGET: Final = 500
 _FIND: Final = (
-    "SELECT token_hash, assignment_id, rep, purpose, form_key, expires_at, used_at FROM tasuki.link_token"
-    " WHERE token_hash = :h"
+    "SELECT token_hash, assignment_id, rep, purpose, form_key, expires_at, used_at, personal_data, channel"
+    " FROM tasuki.link_token WHERE token_hash = :h"
 )
 
 
@@ -56,6 +62,9 @@ class Link:
     used_at: datetime | None
     #: The row of the assignment.
     held: Any
+    #: The channel that it went by, and what that may show of the lead.
+    channel: str = UNKNOWN
+    personal: PersonalData = "full"
 
     def state(self, loaded: Loaded, now: datetime) -> State:
         """Tell what the link can still do; what became of the lead is told before the link's own age."""
@@ -86,7 +95,10 @@ class Closed(Refused):
         self.state = state
 
 
-def mint(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> dict[Wanted, str]:
+def mint(
+    connection: Connection, wanted: Sequence[Wanted], now: datetime, *,
+    personal: Mapping[Wanted, PersonalData] | None = None, channel: str = UNKNOWN,
+) -> dict[Wanted, str]:  # fmt: skip
     """Make links and return the URL of each: the only place in which their secrets ever are.
 
     Called in the transaction that takes the message which will carry them. Each call makes new ones: a message
@@ -96,8 +108,11 @@ def mint(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> dic
         connection: the transaction.
         wanted: assignment, rep and purpose (accept, decline, contacted) of each.
         now: business time.
+        personal: what the page of each may show of the lead; all, where nothing is said.
+        channel: the channel that they go by, by its id in team.yaml.
 
     """
+    shows = personal or {}
     base = settings().public_url
     if base is None or not wanted:
         return {}
@@ -105,18 +120,20 @@ def mint(connection: Connection, wanted: Sequence[Wanted], now: datetime) -> dic
     tokens = {one: new_token() for one in wanted}
     run(
         connection,
-        "INSERT INTO tasuki.link_token (token_hash, assignment_id, rep, purpose, form_key, created_at, expires_at)"
-        " SELECT decode(hash, 'hex'), a, rep, purpose, decode(key, 'hex'), :now, to_timestamp(until / 1000.0)"
-        " FROM json_to_recordset(cast(:rows AS json))"
-        " AS r(hash text, a bigint, rep text, purpose text, key text, until bigint)",
+        "INSERT INTO tasuki.link_token (token_hash, assignment_id, rep, purpose, form_key, created_at, expires_at,"
+        " personal_data, channel)"
+        " SELECT decode(hash, 'hex'), a, rep, purpose, decode(key, 'hex'), :now, to_timestamp(until / 1000.0),"
+        " shows, :channel FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(hash text, a bigint, rep text, purpose text, key text, until bigint, shows text)",
         rows=as_json(
             [
                 {"hash": hash_of(token).hex(), "a": assignment_id, "rep": rep, "purpose": purpose,
-                 "key": hash_of(new_token()).hex(), "until": ms(now + timedelta(days=settings().link_days))}
+                 "key": hash_of(new_token()).hex(), "until": ms(now + timedelta(days=settings().link_days)),
+                 "shows": shows.get((assignment_id, rep, purpose), "full")}
                 for (assignment_id, rep, purpose), token in tokens.items()
             ]
         ),
-        now=now,
+        now=now, channel=channel,
     )  # fmt: skip
     return {one: f"{str(base).rstrip('/')}/l/{token}" for one, token in tokens.items()}
 
@@ -157,8 +174,9 @@ def find(connection: Connection, token: str, *, lock: bool = False) -> Link:
     if held is None:
         raise NotFound("no such link")
     return Link(
-        bytes(row.token_hash), row.purpose, row.rep, bytes(row.form_key), row.expires_at, row.used_at, held
-    )
+        bytes(row.token_hash), row.purpose, row.rep, bytes(row.form_key), row.expires_at, row.used_at, held,
+        row.channel, row.personal_data,
+    )  # fmt: skip
 
 
 def form_token(link: Link, now: datetime) -> str:
@@ -215,5 +233,11 @@ def use(
     run(
         connection, "UPDATE tasuki.link_token SET used_at = :now WHERE token_hash = :h",
         now=now, h=link.token_hash,
+    )  # fmt: skip
+    run(  # the assignment is locked: its newest act is this one
+        connection,
+        "UPDATE tasuki.act SET link_channel = :channel"
+        " WHERE act_id = (SELECT max(act_id) FROM tasuki.act WHERE assignment_id = :a)",
+        channel=link.channel, a=answer.assignment_id,
     )  # fmt: skip
     return answer

@@ -18,6 +18,8 @@ _FILE: Final = "team.yaml"
 _WEBHOOK: Final = "webhook"
 #: Kinds whose address lets anybody who knows it write there.
 _SECRET_ADDRESS: Final = frozenset({"slack", "teams", "lineworks", "apprise"})
+#: Kinds that carry no links: machines are told data.
+_NO_LINKS: Final = frozenset({"webhook"})
 #: Kinds that need a token beside the address.
 _NEEDS_SECRET: Final = frozenset({"chatwork", "line"})
 _MAIL: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -101,18 +103,33 @@ def _secret(channel: ChannelSpec) -> Iterator[tuple[str, str]]:
 
 
 def channel_doubts(book: Rulebook) -> Iterator[Finding]:
-    """Find channels that tell nobody, and quiet hours in which people work."""
+    """Find channels that tell nobody, rooms in which others can act, and quiet hours in which people work."""
     used = {name for rep in book.team.reps for name in rep.notify}
     for index, channel in enumerate(book.team.channels):
         if channel.id not in used and not (
             channel.id == EMAIL and any(not rep.notify for rep in book.team.reps)
         ):
             yield Finding(_FILE, ("channels", index, "id"), f"nobody is told by {channel.id}")
+        yield from _shared(channel, index, book)
     calendars = {calendar.id: calendar for calendar in book.team.calendars}
     for index, rep in enumerate(book.team.reps):
         if rep.quiet_hours and (worked := _worked_in_quiet(rep, calendars[rep.calendar])):
             words = f"{rep.id} works at {worked}, in quiet hours: leads of that time are told late"
             yield Finding(_FILE, ("reps", index, "quiet_hours"), words)
+
+
+def _shared(channel: ChannelSpec, index: int, book: Rulebook) -> Iterator[Finding]:
+    """Find one place that several reps are told in, with links, as if each were alone there."""
+    if channel.personal_data != "full" or channel.address is None or channel.kind in _NO_LINKS:
+        return
+    told = [rep.id for rep in book.team.reps if rep.active and channel.id in (rep.notify or [EMAIL])]
+    if len(told) > 1:
+        words = (
+            f"{channel.id} tells {len(told)} reps in one place and shows all: whoever reads it can act in the name of"
+            f" {told[0]} and {told[1]}{', and others' if len(told) > 2 else ''}; give each rep a channel of their own,"  # noqa: PLR2004
+            " or say personal_data: none"
+        )
+        yield Finding(_FILE, ("channels", index, "personal_data"), words)
 
 
 def _worked_in_quiet(rep: RepSpec, calendar: CalendarSpec) -> str | None:

@@ -70,6 +70,17 @@ def test_contact_is_recorded_by_keyboard_alone(site: Web, person: Page, look: Pa
     expect(person.get_by_role("heading", name="連絡済みとして記録しました")).to_be_visible()
 
 
+def test_who_accepted_records_contact_from_that_page(site: Web, person: Page, look: Path) -> None:
+    """The page after acceptance leads to the next one, and that one has its own button."""
+    person.goto(site.link(*site.offer()))
+    person.get_by_role("button", name="引き受ける").click()
+    person.get_by_role("link", name="連絡済みにする").click()
+    expect(person.get_by_role("heading", name="初回連絡を記録しますか")).to_be_visible()
+    assert site.system.sql("SELECT act FROM tasuki.act") == [("accept",)]
+    person.get_by_role("button", name="連絡済みにする").click()
+    expect(person.get_by_role("heading", name="連絡済みとして記録しました")).to_be_visible()
+
+
 def test_two_quick_presses_act_once(site: Web, person: Page) -> None:
     """A double click is one act."""
     person.goto(site.link(*site.offer()))

@@ -91,6 +91,53 @@ def test_what_is_probably_not_meant_is_a_doubt(rep: dict[str, Any], path: str, w
     ]
 
 
+ROOM = {**SLACK, "id": "room"}
+ALIKE = [
+    ROOM,
+    {**ROOM, "kind": "teams"},
+    {**ROOM, "kind": "lineworks"},
+    {**ROOM, "kind": "apprise"},
+    {**ROOM, "kind": "line", "address": "C1", "secret": "${TASUKI_CHANNEL_X}"},
+    {**ROOM, "kind": "chatwork", "address": "123", "secret": "${TASUKI_CHANNEL_X}"},
+    {"id": "room", "kind": "email", "address": "sales@example.com"},
+]
+
+
+def _told_in(channel: dict[str, Any], notify: list[str], reps: int) -> list[tuple[str, str]]:
+    """Return what is doubted where the first so many reps are told by a channel."""
+    team = rulebook_yaml.read("team.yaml", read_texts(EXAMPLE)["team.yaml"]).value["reps"]
+    told = [
+        {**rep, "notify": notify} if at < reps else {**rep, "notify": ["other"]}
+        for at, rep in enumerate(team)
+    ]
+    found = warnings(
+        a_rulebook(
+            team={"channels": [channel, {**SLACK, "id": "other", "personal_data": "none"}], "reps": told}
+        )
+    )
+    return [(".".join(str(part) for part in one.path), one.message) for one in found]
+
+
+@pytest.mark.parametrize("channel", ALIKE, ids=lambda channel: channel["kind"])
+def test_a_shared_place_that_shows_all_is_a_doubt(channel: dict[str, Any]) -> None:
+    """Of two reps told in one place each could press the other's button; of one rep nothing is doubted."""
+    ((path, words),) = _told_in(channel, ["other", "room"], 2)
+
+    assert path == "channels.0.personal_data"
+    assert "whoever reads it can act in the name of" in words
+    assert _told_in(channel, ["room"], 1) == []
+    for shows in ("none", "name_and_company"):
+        assert _told_in({**channel, "personal_data": shows}, ["room"], 2) == []
+
+
+@pytest.mark.parametrize(
+    "channel", [{"id": "room", "kind": "email"}, {"id": "room", "kind": "webhook", "address": "https://example.com/"}]
+)  # fmt: skip
+def test_own_addresses_and_machines_are_no_shared_place(channel: dict[str, Any]) -> None:
+    """Mail without an address goes to each rep's own; a webhook carries no links."""
+    assert _told_in(channel, ["room"], 3) == []
+
+
 def test_a_sound_set_of_channels_passes_without_a_word() -> None:
     """Slack first, then mail, and silence at night."""
     book = _book([SLACK], notify=["slack_sales", "email"], quiet_hours=["20:00-08:00"])

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from schemas.rulebook.channels import PersonalData
 from tests.fixtures.system import System
 from tests.fixtures.web import PUBLIC, WHO, Web, form_of
 from worker import links, now, rulebooks
 from worker.acting import act
 from worker.settings import settings
-from worker.store.db import engine, in_transaction
+from worker.store import reading
+from worker.store.db import engine, in_transaction, transaction
 from worker.sweeping import sweep_clocks
 from worker.web.guesses import PER_MINUTE
 from worker.web.pages import plain
@@ -41,6 +43,56 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         now.forget_clock()
 
     return go
+
+
+#: What a policy hides of the lead, beside the addresses.
+HIDES: dict[PersonalData, list[str]] = {
+    "full": [],
+    "name_and_company": ["情報システム部長"],
+    "none": ["佐藤", "花子", "株式会社さくら", "情報システム部長", "最近の行動"],
+}
+
+
+@pytest.mark.parametrize("shows", HIDES)
+def test_a_page_shows_what_the_channel_of_its_link_may_show(web: Web, shows: PersonalData) -> None:
+    """Before the act, refused, after it, and closed; the rep who may not see the address is told where it is."""
+    number, rep = web.offer()
+    paths = [web.link(number, rep, what, shows, "slack_sales") for what in ("accept", "decline", "contacted")]
+    opened = [web.client.get(path).text for path in paths]
+    refused = web.press(paths[1]).text
+    done = web.press(paths[0]).text
+    closed = web.client.get(paths[0]).text
+    lead = f"リード #{web.system.one('SELECT lead_id FROM tasuki.lead')}"
+    known = {"佐藤", "花子", "株式会社さくら", "情報システム部長", "最近の行動"}
+
+    for page in (*opened, refused):
+        assert [words for words in HIDES[shows] if words in page] == []
+        assert [words for words in known - {*HIDES[shows]} if words not in page] == []
+        assert (lead in page) is (shows == "none")
+        assert "なぜ今" in page
+    assert [value for value in (WHO["email"], WHO["phone"]) if value in done] == (
+        [WHO["email"], WHO["phone"]] if shows == "full" else []
+    )
+    assert (f"CRMで{lead} をご確認" in done) is (shows != "full")
+    for page in (done, closed):
+        assert [words for words in HIDES[shows] if words in page] == []
+    assert [
+        one for one in (WHO["email"], WHO["phone"]) for page in (*opened, refused, closed) if one in page
+    ] == []
+
+
+def test_an_act_by_a_link_is_recorded_with_the_channel_it_went_by(web: Web) -> None:
+    """A manager sees in which room it could be pressed; an act by command has no such channel."""
+    number, rep = web.offer()
+    web.press(web.link(number, rep, channel="slack_sales"))
+    in_transaction(lambda c: act(c, number, "contacted", rulebooks.current(c), now.now()))
+    web.press(web.link(number, rep, "decline", channel="chatwork_sales"), reason="no_response")
+    with transaction() as connection:
+        acts = reading.one_handoff(connection, number)["acts"]
+
+    assert [(one["act"], one["link_channel"]) for one in acts] == [
+        ("accept", "slack_sales"), ("contacted", None), ("recycle", "chatwork_sales"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("purpose", links.PURPOSES)
@@ -87,6 +139,35 @@ def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:
     assert web.system.broken() == []
 
 
+def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:
+    """A new one, of the same rep, channel and policy, made in the act; opening it changes nothing, and it works once."""
+    number, rep = web.offer()
+    path = web.link(number, rep, "accept", "name_and_company", "slack_sales")
+    page = web.press(path).text
+    found = re.search(r'class="button" href="([\w-]{43})">連絡済みにする<', page)
+    assert found is not None
+    after = f"/l/{found[1]}"
+    made = "SELECT assignment_id, rep, purpose, personal_data, channel, used_at FROM tasuki.link_token"
+    held = web.system.sql(f"{made} WHERE token_hash = :h", h=links.hash_of(found[1]))
+    before = web.rows()
+    asked = web.client.get(after).text
+    again = web.client.get(path).text
+
+    assert held == [(number, rep, "contacted", "name_and_company", "slack_sales", None)]
+    assert web.rows() == before
+    assert title_of(asked) == "初回連絡を記録しますか"
+    assert "同時に引き受けます" not in asked
+    assert "情報システム部長" not in asked
+    assert 'class="button"' not in again
+    done = web.press(after)
+    assert (done.status_code, title_of(done.text)) == (200, "連絡済みとして記録しました")
+    assert 'class="button"' not in done.text
+    assert web.press(after).status_code == 410
+    assert web.system.sql("SELECT act, link_channel FROM tasuki.act ORDER BY act_id") == [
+        ("accept", "slack_sales"), ("contacted", "slack_sales"),
+    ]  # fmt: skip
+
+
 def test_contacted_accepts_as_well_where_nobody_did(web: Web) -> None:
     """The page says so beforehand."""
     path = web.link(*web.offer(), "contacted")
@@ -122,7 +203,11 @@ def test_a_decline_link_hands_back_what_was_accepted(web: Web) -> None:
     number, rep = web.offer()
     decline = web.link(number, rep, "decline")
     web.press(web.link(number, rep))
-    assert title_of(web.client.get(decline).text) == "このリードを差し戻しますか"
+    page = web.client.get(decline).text
+    assert title_of(page) == "このリードを差し戻しますか"
+    assert re.findall(r"<button[^>]*>(.*?)</button>", page) == ["差し戻す"]
+    assert "辞退では" in page
+    assert "辞退する" not in page
     assert title_of(web.press(decline, reason="no_response").text) == "差し戻しました"
     assert web.system.one("SELECT end_reason FROM tasuki.assignment") == "recycled"
 

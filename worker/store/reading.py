@@ -116,7 +116,8 @@ def one_handoff(connection: Connection, assignment_id: int) -> dict[str, Any]:
             assignment_id,
         ),
         "acts": _rows(
-            connection, "SELECT act, reason, note, at FROM tasuki.act WHERE assignment_id = :i ORDER BY act_id",
+            connection,
+            "SELECT act, reason, note, at, link_channel FROM tasuki.act WHERE assignment_id = :i ORDER BY act_id",
             assignment_id,
         ),
         "told_in_turn": _rows(

@@ -1,4 +1,7 @@
-"""What a link's page shows: the lead in one screen, or why the link cannot act."""
+"""What a link's page shows: the lead in one screen, or why the link cannot act.
+
+Of the lead it shows what the channel may show by which the link went: whoever reads the channel can open it.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from routing_rules.explain import activity_name, buying_stage_name, rule_name
 from routing_rules.gate import gate
 from schemas.base import Lang
 from worker.links import Link, State
+from worker.notices.sheet import shown
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.web.pages import local
@@ -46,7 +50,7 @@ def reader_of(link: Link, loaded: Loaded, otherwise: Lang) -> Reader:
 def lead_rows(
     connection: Connection, link: Link, loaded: Loaded, reader: Reader, now: datetime
 ) -> list[tuple[str, str]]:
-    """Return what the rep needs to choose: label and words of each line. Addresses are not among them."""
+    """Return what the rep needs to choose, by the channel's policy: label and words. Addresses are not among them."""
     held, lang = link.held, reader.lang
     row = leads.read_lead(connection, held.lead_id)
     if row is None:
@@ -62,14 +66,22 @@ def lead_rows(
         for kind, at_ms in acts
     ]
     stage = buying_stage_name(standing.buying_stage, book, lang) if standing.buying_stage else None
+    lead = shown(
+        {
+            "name": state.fact("name") or joined or reader.say("unnamed"), "company": state.fact("company"),
+            "department": state.fact("department"), "title": state.fact("title"),
+            "activities": "、".join(did) if lang == "ja" else "; ".join(did),
+        },
+        link.personal,
+    )  # fmt: skip
     rows = [
-        ("who", state.fact("name") or joined or reader.say("unnamed")),
-        ("company", state.fact("company")),
-        ("title", " ".join(part for part in (state.fact("department"), state.fact("title")) if part)),
+        ("who", lead.get("name") or reader.say("hidden.who", lead=held.lead_id)),
+        ("company", lead.get("company")),
+        ("title", " ".join(part for part in (lead.get("department"), lead.get("title")) if part)),
         ("why_you", f"{strategy_words(held.strategy, lang)} ({place}, {held.rule})"),
         ("why_now", rule_name(reading.ready_rule(connection, held.lead_id), book, lang)),
         ("judged", " / ".join(part for part in (standing.fit_grade, stage) if part)),
-        ("did", "、".join(did) if lang == "ja" else "; ".join(did)),
+        ("did", lead.get("activities")),
         ("due", _due(reading.standing(connection, held.assignment_id), reader, now)),
     ]
     return [(reader.say(name), words) for name, words in rows if words]
@@ -93,7 +105,10 @@ def reasons(loaded: Loaded, lang: Lang) -> list[tuple[str, str]]:
 def what_comes_next(
     connection: Connection, link: Link, act: str, then: str | None, reader: Reader
 ) -> list[tuple[str, str]]:
-    """Return what the rep does now that the act is done; after an acceptance with the permitted addresses."""
+    """Return what the rep does now that the act is done; after an acceptance with the permitted addresses.
+
+    They are permitted by the lead, and by the channel that the link went by.
+    """
     if then is not None:
         return [(reader.say("next"), reader.say(f"next.{then}"))]
     if act == "contacted":
@@ -104,9 +119,10 @@ def what_comes_next(
     row = leads.read_lead(connection, link.held.lead_id)
     if row is not None:
         answer = gate(row.state, row.standing.lifecycle_stage, row.owner, link.rep)
-        addresses = [str(row.state.fact(channel)) for channel in answer.channels]
+        addresses = {channel: str(row.state.fact(channel)) for channel in answer.channels}
         if addresses:
-            rows.append((reader.say("contact"), " / ".join(addresses)))
+            told = " / ".join(shown(addresses, link.personal).values())
+            rows.append((reader.say("contact"), told or reader.say("hidden.contact", lead=link.held.lead_id)))
     return rows
 
 

@@ -1,9 +1,10 @@
-"""`/l/{token}`: the page that a link in a mail opens, and its button.
+"""`/l/{token}`: the page that a link in a notice opens, and its button.
 
 Reading changes nothing, by whatever method and however often. Only the POST of the page's own form acts.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from schemas.errors import NotFound, QuotaUsedUp, ReasonNeeded, Refused
 from worker import links, rulebooks
 from worker.acting import Answer
+from worker.links import Link
 from worker.logs import get_logger
 from worker.now import now
 from worker.store.db import in_transaction
@@ -104,8 +106,15 @@ def _press(connection: Connection, request: Request, token: str, sent: Sent) -> 
     rows = link_view.what_comes_next(connection, link, answer.act, then, reader)
     return answer, page(
         request, "link_done.html", reader.lang, title=reader.say(f"{answer.act}.done"), rows=rows,
-        number=answer.assignment_id,
+        number=answer.assignment_id, contacted=_contacted(connection, link, at) if answer.act == "accept" else None,
     )  # fmt: skip
+
+
+def _contacted(connection: Connection, link: Link, at: datetime) -> str | None:
+    """Return a new link to record first contact, seen from this page; it shows no more than the one that was used."""
+    one = (link.held.assignment_id, link.rep, "contacted")
+    made = links.mint(connection, [one], at, personal={one: link.personal}, channel=link.channel)
+    return made[one].rpartition("/")[2] if made else None
 
 
 class _NoteTooLong(Refused):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from werkzeug import Request, Response
 
 from tests.fixtures.system import READY, System, event
-from worker import delivering, rulebook_files, rulebooks
+from worker import delivering, links, rulebook_files, rulebooks
 from worker.cli.main import app
 from worker.delivering import deliver_due, deliver_for
 from worker.handing import hand_over
@@ -114,6 +114,38 @@ def test_a_rep_is_told_in_slack_by_what_the_channel_may_show(
     assert mails.mails == []
     assert system.one("SELECT recipient FROM tasuki.v_outbox") == "slack_sales"
     assert system.broken() == []
+
+
+def test_links_know_by_which_channel_they_went_and_what_it_may_show(
+    system: System, slack: Slack, mails: MailBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One assignment told in two channels at once has links of each, and a machine gets none."""
+    monkeypatch.setenv("TASUKI_PUBLIC_URL", "https://leads.example.com")
+    settings.cache_clear()
+    _publish()
+    _offer(system)
+    copy = (
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, lead_id,"
+        " assignment_id, body, created_at, next_try_at) SELECT idempotency_key || '-{0}', kind, '{0}', '{0}', '{1}',"
+        " '{0}', rep, lead_id, assignment_id, body, created_at, next_try_at FROM tasuki.outbox"
+        " WHERE channel = 'slack'"
+    )
+    system.do(copy.format("email", "rep@example.com"))
+    system.do(copy.format("webhook", "https://127.0.0.1/"))
+    deliver_due(now())
+    body = mails.mails[0].get_body(("plain",))
+    told = {"email": body.get_content() if body else "", "slack_sales": repr(slack.took[0])}
+    rows = system.sql("SELECT channel, personal_data, purpose FROM tasuki.link_token ORDER BY 1, 3")
+
+    assert rows == [
+        (channel, shows, purpose)
+        for channel, shows in (("email", "full"), ("slack_sales", "name_and_company"))
+        for purpose in ("accept", "contacted", "decline")
+    ]
+    known = "SELECT channel FROM tasuki.link_token WHERE token_hash = :h"
+    for channel, text in told.items():
+        secrets = set(re.findall(r"/l/([\w-]{43})", text))
+        assert [system.one(known, h=links.hash_of(secret)) for secret in secrets] == [channel] * 3
 
 
 @pytest.mark.parametrize("answer", [Response("no_service", 404), Response("invalid_token", 200)])
