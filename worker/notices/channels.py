@@ -37,6 +37,8 @@ class Parcel:
     bodies: list[Mapping[str, Any]]
     links: Mapping[Wanted, str]
     lead_id: int
+    #: the messages that stand in a digest
+    carries: tuple[int, ...] = ()
 
     def sheet(self, now: datetime) -> Sheet:
         """Return its screen."""

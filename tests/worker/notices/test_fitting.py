@@ -52,7 +52,7 @@ def _drawn(monkeypatch: pytest.MonkeyPatch, channel: str, sheet: Sheet) -> Any:
 
     def post(_url: str, body: bytes, _headers: dict[str, str]) -> Answer:
         posted.append(body)
-        return Answer(200, {}, ANSWERS[channel])
+        return Answer(200, ANSWERS[channel], {})
 
     monkeypatch.setattr(chats, "post", post)
     chats.send_chat(channel, "1234", "token", "k", sheet)
