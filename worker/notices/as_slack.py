@@ -61,7 +61,11 @@ def _section(text: str) -> dict[str, Any]:
 def _entry(entry: Entry, sheet: Sheet) -> list[dict[str, Any]]:
     head = f"{entry.mark}: {entry.title}" + (f" / {entry.subtitle}" if entry.subtitle else "")
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": head[:_HEADER_CHARS], "emoji": False}}
+        {"type": "header", "text": {"type": "plain_text", "text": head, "emoji": False}}
+        if len(head) <= _HEADER_CHARS
+        else _section(
+            f"*{slack_escape(head)}*"
+        )  # names that are too long for a header are not cut for its looks
     ]
     short: list[str] = []
     long: list[str] = []
