@@ -37,7 +37,7 @@ MARK: Final[dict[str, Pair]] = {
     "escalation": ("未対応", "Nobody has acted"),
     "claim_open": ("早い者勝ち", "Open to claim"),
     "claimed": ("ご担当", "Yours now"),
-    "claim_over": ("受付終了", "Claimed"),
+    "claim_over": ("受付終了", "No longer open"),
     "rep_left": ("担当者の離任", "Rep has left"),
     "digest": ("お知らせ", "Notices"),
 }

@@ -1,16 +1,14 @@
 """Whatever leads are called, each of a digest is told with its deadline and its acts, within its channel's limits."""
 
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import msgspec
 import pytest
 
 from tests.worker.notices.bodies import NOW, a_body
+from tests.worker.notices.reading import CHATS, posted
 from worker.links import Wanted
-from worker.notices import chats
 from worker.notices.as_slack import MAX_BLOCKS
-from worker.notices.guard import Answer
 from worker.notices.planning import MOST_BY_CHANNEL, MOST_IN_DIGEST
 from worker.notices.sheet import Sheet, make_sheet
 
@@ -19,11 +17,8 @@ LONG: Final = {
     "usual": "さくら商事株式会社", "long": "長い名前の会社" * 20, "tags": "<!channel> [info] *b* `_`" * 15,
     "entities": "&" * 400, "markdown": "*" * 400, "astral": "\N{CJK UNIFIED IDEOGRAPH-20000}" * 400,
 }  # fmt: skip
-ANSWERS: Final = {
-    "slack": "ok", "teams": "1", "chatwork": '{"message_id": "1"}', "line": '{"sentMessages": []}', "lineworks": "{}",
-}  # fmt: skip
 CHANNELS: Final = {
-    channel: MOST_BY_CHANNEL.get(channel, MOST_IN_DIGEST) for channel in ("slack", "teams", "chatwork", "line", "lineworks")
+    channel: MOST_BY_CHANNEL.get(channel, MOST_IN_DIGEST) for channel in CHATS
 }  # fmt: skip
 
 
@@ -44,19 +39,6 @@ def _sheet(count: int, value: str) -> Sheet:
         for body in bodies for act in ACTS
     }  # fmt: skip
     return make_sheet(bodies, "digest:suzuki_haruka:17:1795485600000", "full", links, NOW)
-
-
-def _drawn(monkeypatch: pytest.MonkeyPatch, channel: str, sheet: Sheet) -> Any:
-    """Return what the channel's sender posts."""
-    posted: list[bytes] = []
-
-    def post(_url: str, body: bytes, _headers: dict[str, str]) -> Answer:
-        posted.append(body)
-        return Answer(200, ANSWERS[channel], {})
-
-    monkeypatch.setattr(chats, "post", post)
-    chats.send_chat(channel, "1234", "token", "k", sheet)
-    return parse_qs(posted[0].decode()) if channel == "chatwork" else msgspec.json.decode(posted[0])
 
 
 def _units(text: str) -> int:
@@ -87,12 +69,10 @@ def _is_within(channel: str, document: Any) -> bool:
 
 @pytest.mark.parametrize("value", LONG)
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_full_digest_holds_every_lead_with_its_deadline_and_acts(
-    monkeypatch: pytest.MonkeyPatch, channel: str, value: str
-) -> None:
+def test_a_full_digest_holds_every_lead_with_its_deadline_and_acts(channel: str, value: str) -> None:
     """None is counted as told that was not: what is too long loses rows, and never a lead."""
     count = CHANNELS[channel]
-    document = _drawn(monkeypatch, channel, _sheet(count, LONG[value]))
+    document = posted(channel, _sheet(count, LONG[value]))
     text = str(document)
 
     assert _is_within(channel, document)
@@ -105,11 +85,9 @@ def test_a_full_digest_holds_every_lead_with_its_deadline_and_acts(
 
 @pytest.mark.parametrize("value", LONG)
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_single_lead_loses_rows_and_never_what_it_asks(
-    monkeypatch: pytest.MonkeyPatch, channel: str, value: str
-) -> None:
+def test_a_single_lead_loses_rows_and_never_what_it_asks(channel: str, value: str) -> None:
     """However long its values are."""
-    document = _drawn(monkeypatch, channel, _sheet(1, LONG[value]))
+    document = posted(channel, _sheet(1, LONG[value]))
 
     assert _is_within(channel, document)
     assert all(_url(act, 1) in str(document) for act in ACTS)
@@ -117,9 +95,9 @@ def test_a_single_lead_loses_rows_and_never_what_it_asks(
 
 
 @pytest.mark.parametrize("channel", ["slack", "teams", "line", "lineworks"])
-def test_what_has_no_room_even_so_is_named(monkeypatch: pytest.MonkeyPatch, channel: str) -> None:
+def test_what_has_no_room_even_so_is_named(channel: str) -> None:
     """A digest bound before this version may hold 50: the leads at its end are told by their numbers."""
-    document = _drawn(monkeypatch, channel, _sheet(50, LONG["long"]))
+    document = posted(channel, _sheet(50, LONG["long"]))
     text = str(document)
     whole = [n for n in range(1, 51) if all(_url(act, n) in text for act in ACTS)]
     named = [n for n in range(1, 51) if f"#{1000 + n}" in text]
@@ -130,13 +108,11 @@ def test_what_has_no_room_even_so_is_named(monkeypatch: pytest.MonkeyPatch, chan
     assert f"ほか{len(named)}件" in text
 
 
-def test_who_is_short_keeps_what_is_said_of_them_beside_one_who_is_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_who_is_short_keeps_what_is_said_of_them_beside_one_who_is_long() -> None:
     """The longest entry gives first."""
     mixed = make_sheet([a_body(number=1), a_body(number=2), a_body(number=3, name=LONG["long"] * 3, company=LONG["long"] * 3)],
                        "k", "full", {}, NOW)  # fmt: skip
-    text = _drawn(monkeypatch, "lineworks", mixed)["body"]["text"]
+    text = posted("lineworks", mixed)["body"]["text"]
 
     assert text.count("佐藤 花子 様（さくら商事株式会社）") == 2
     assert text.count("hanako.sato@sakura.example.co.jp") >= 2
