@@ -20,13 +20,14 @@ from worker.notices.routes import WEBHOOK
 #: Messages told in one digest at most, where the channel takes so many; the others come in the next.
 MOST_IN_DIGEST: Final = 50
 #: By channels that take less: so many leads fit with their acts, whatever they are called. Through Apprise go
-#: services whose messages are as short as those of LINE WORKS.
+#: services whose messages are as short as those of LINE WORKS; of a long mail Gmail shows the beginning alone.
 MOST_BY_CHANNEL: Final[Mapping[str, int]] = {
     "lineworks": 3,
     "apprise": 3,
     "line": 8,
     "slack": 12,
     "teams": 18,
+    "email": 25,
 }
 #: Of the time that is left to act, a message is held for at most this share.
 _HELD_SHARE: Final = 0.25

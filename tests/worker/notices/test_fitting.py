@@ -8,7 +8,9 @@ import pytest
 from tests.worker.notices.bodies import NOW, a_body
 from tests.worker.notices.reading import CHATS, posted
 from worker.links import Wanted
+from worker.notices.as_html import as_html
 from worker.notices.as_slack import MAX_BLOCKS
+from worker.notices.as_text import as_text
 from worker.notices.planning import MOST_BY_CHANNEL, MOST_IN_DIGEST
 from worker.notices.sheet import Sheet, make_sheet
 
@@ -94,6 +96,22 @@ def test_a_single_lead_loses_rows_and_never_what_it_asks(channel: str, value: st
     assert "2026年11月24日（火）11:30" in str(document)
 
 
+@pytest.mark.parametrize("value", LONG)
+def test_a_full_digest_by_mail_is_shown_to_its_end(value: str) -> None:
+    """Gmail hides what is behind 102 KB of HTML; the text beside it says all."""
+    count = MOST_BY_CHANNEL["email"]
+    sheet = _sheet(count, LONG[value])
+    html, text = as_html(sheet), as_text(sheet)
+
+    assert len(html.encode()) <= 102_000
+    for drawn in (html, text):
+        assert [n for n in range(1, count + 1) for act in ACTS if _url(act, n) not in drawn] == []
+        assert "ほか" not in drawn
+    assert html.count('class="card"') == count
+    assert html.count("2026年11月24日（火）11:30") == count + 1  # and the line beside the subject
+    assert text.count("連絡先:") == count
+
+
 @pytest.mark.parametrize("channel", ["slack", "teams", "line", "lineworks"])
 def test_what_has_no_room_even_so_is_named(channel: str) -> None:
     """A digest bound before this version may hold 50: the leads at its end are told by their numbers."""
@@ -106,6 +124,20 @@ def test_what_has_no_room_even_so_is_named(channel: str) -> None:
     assert whole + named == list(range(1, 51))
     assert len(whole) >= CHANNELS[channel]
     assert f"ほか{len(named)}件" in text
+
+
+def test_what_has_no_room_in_a_mail_is_named_there() -> None:
+    """The text beside it has room for all."""
+    sheet = _sheet(50, LONG["long"])
+    html = as_html(sheet)
+    whole = [n for n in range(1, 51) if all(_url(act, n) in html for act in ACTS)]
+    named = [n for n in range(1, 51) if f"#{1000 + n}" in html]
+
+    assert len(html.encode()) <= 102_000
+    assert whole + named == list(range(1, 51))
+    assert len(whole) >= MOST_BY_CHANNEL["email"]
+    assert f"ほか{len(named)}件" in html
+    assert [n for n in range(1, 51) for act in ACTS if _url(act, n) not in as_text(sheet)] == []
 
 
 def test_who_is_short_keeps_what_is_said_of_them_beside_one_who_is_long() -> None:

@@ -9,7 +9,7 @@ import pytest
 from routing_rules.roster import Team
 from schemas.rulebook.channels import NoticesSpec
 from tests.factories import the_team
-from worker.notices.planning import MOST_IN_DIGEST, make_plan
+from worker.notices.planning import make_plan
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 REP = "suzuki_haruka"
@@ -58,9 +58,9 @@ def _quiet_team() -> Team:
         (1, 1, []),
         (3, 3, []),
         (4, 0, [4]),
-        (MOST_IN_DIGEST, 0, [50]),
-        (MOST_IN_DIGEST + 1, 1, [50]),
-        (120, 0, [50, 50, 20]),
+        (25, 0, [25]),
+        (26, 1, [25]),
+        (60, 0, [25, 25, 10]),
     ],
 )
 def test_more_than_the_number_are_told_together(count: int, single: int, digests: list[int]) -> None:
@@ -71,7 +71,17 @@ def test_more_than_the_number_are_told_together(count: int, single: int, digests
 
 
 @pytest.mark.parametrize(
-    "channel, most", [("lineworks", 3), ("apprise", 3), ("line", 8), ("slack", 12), ("teams", 18)]
+    "channel, most",
+    [
+        ("lineworks", 3),
+        ("apprise", 3),
+        ("line", 8),
+        ("slack", 12),
+        ("teams", 18),
+        ("email", 25),
+        ("chatwork", 50),
+        ("webhook", 50),
+    ],
 )
 def test_a_digest_holds_no_more_than_its_channel_can_carry(channel: str, most: int) -> None:
     """The others go in the next one."""

@@ -238,11 +238,14 @@ def test_a_channel_that_was_removed_shows_nothing_and_the_next_takes_over(
     system: System,
     slack: Slack,
     mails: MailBox,
+    monkeypatch: pytest.MonkeyPatch,
     channel: str,
     *,
     fallback: bool,
 ) -> None:
     """It may have been the one that was to show nothing; nobody draws its notices in full, on screen either."""
+    monkeypatch.setenv("TASUKI_PUBLIC_URL", "https://leads.example.com")
+    settings.cache_clear()
     publish(notify="[slack_sales, email]" if fallback else "[slack_sales]", channels=[channel])
     offer(system)
     _unpublish(notify="[email]")
@@ -255,6 +258,7 @@ def test_a_channel_that_was_removed_shows_nothing_and_the_next_takes_over(
     )
     assert [word for word in PERSON if word in shown] == []
     assert (slack.calls, mails.mails) == (0, [])
+    assert system.sql("SELECT * FROM tasuki.link_token") == []
     deliver_due(now())
 
     found = sorted(row[0] for row in system.sql("SELECT status FROM tasuki.outbox"))
@@ -262,6 +266,8 @@ def test_a_channel_that_was_removed_shows_nothing_and_the_next_takes_over(
     assert len(mails.mails) == fallback
     assert all("desk@" not in str(mail["To"]) and "佐藤" in str(mail["Subject"]) for mail in mails.mails)
     assert system.broken() == []
+    opened = "SELECT DISTINCT channel, personal_data FROM tasuki.link_token"
+    assert system.sql(opened) == ([("email", "full")] if fallback else [])
 
 
 def test_quiet_hours_are_waited_out_and_shown_as_no_error(system: System, slack: Slack) -> None:
