@@ -30,7 +30,7 @@ from worker.settings import settings
 from worker.store import outbox
 from worker.store.db import in_transaction
 from worker.store.enrichment import has_due
-from worker.sweeping import due_pools, due_reviews, sweep_clocks
+from worker.sweeping import due_pools, due_reviews, sweep_batch
 
 log = get_logger()
 
@@ -227,9 +227,9 @@ def _poke_enrich() -> None:
 
 
 def _sweep_clocks() -> None:
-    more = True
+    more, bad = True, set[int]()
     while more:
-        swept = in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), now()))
+        swept = sweep_batch(bad)
         more = swept.more
         note_sweep(wall_time())
         if swept.warned or swept.breached:
@@ -312,6 +312,10 @@ def enrich() -> None:
         in_transaction(lambda c: join_bridged(c, now()))
         while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
             hold.extend()
+            if (
+                queue.backlog() > settings().batch_size
+            ):  # events come first; some names are compared at every poke
+                return
 
 
 @app.task(name="tasuki.intake", acks_late=False)

@@ -431,6 +431,9 @@ def test_leads_of_a_rep_who_left(system: System, how: str) -> None:
     people = {} if how == "removed" else {"ann": {"active": False}}
     desk = {"cho": 1} if how == "removed" else {"ann": 1, "cho": 1}
     publish(texts_for({"desk": desk, "rest": {"ben": 1}}, people=people))
+    if how == "removed":  # before the sweep looks
+        with pytest.raises(Refused, match="no rep ann any more"):
+            in_transaction(lambda c: act(c, number + 1, "accept", rulebooks.current(c), now()))
     for _ in range(2):
         left = in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now()))
         assert (left.returned, left.told) in ((2, 1), (0, 0))
