@@ -44,10 +44,7 @@ def open_claims(
             what = Occasion(
                 "claim_open", row.sla, "claim", f"{row.rule} / claim", one.until, step=ms(one.until)
             )
-            told = tell(
-                what, team.reps[rep_id], row, loaded, now, assignment_id=row.lead_id, strategy="claim"
-            )
-            messages += [message | {"assignment": None} for message in told]
+            messages += tell(what, team.reps[rep_id], row, loaded, now, strategy="claim")
     outbox.add(connection, messages, now)
 
 

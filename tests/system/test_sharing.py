@@ -216,6 +216,13 @@ def test_those_who_were_told_are_told_that_it_is_over(system: System) -> None:
     in_transaction(lambda c: claim(c, lead, "ben", rulebooks.current(c), now()))
     over = system.sql("SELECT recipient FROM tasuki.outbox WHERE kind = 'claim_over' ORDER BY 1")
     assert over == [("ann@example.com",), ("cho@example.com",)]
+    numbers = system.sql(
+        "SELECT kind, assignment_id, (body->>'assignment_id')::bigint FROM tasuki.outbox ORDER BY 1"
+    )
+    held = system.one("SELECT assignment_id FROM tasuki.assignment")
+    assert numbers == [("claim_open", None, None)] * 3 + [("claim_over", None, None)] * 2 + [
+        ("claimed", held, held)
+    ]
 
 
 def test_what_nobody_claims_is_shared_when_the_time_is_over(system: System) -> None:

@@ -83,7 +83,7 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
     """
     from worker import rulebooks
     from worker.notices.as_text import as_text
-    from worker.notices.routes import channel_of
+    from worker.notices.routes import channel_of, policy_of
     from worker.notices.sheet import make_sheet
 
     with transaction() as connection:
@@ -93,7 +93,7 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
         bodies = outbox_view.carried(connection, number) if row["kind"] == "digest" else [row["body"]]
         team = rulebooks.current(connection).book.source.team
     spec = channel_of(row["channel_id"], team) if row["channel_id"] else None
-    policy = spec.personal_data if spec is not None else "full"
+    policy = policy_of(row["channel_id"], spec)
     text = as_text(make_sheet(bodies, row["idempotency_key"], policy, {}, now())) if bodies else ""
     del row["body"]
     if as_json:
