@@ -5,7 +5,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from routing_rules.statement import outcome_of, say, turns_of
+from routing_rules.comparing import turns_of
+from routing_rules.statement import outcome_of, say
 from schemas.base import Lang
 from schemas.errors import Refused
 from worker import rulebooks, tasks
