@@ -22,6 +22,7 @@ from worker.rulebooks import Loaded
 from worker.store import assignments, outbox
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
+from worker.zone import local_day_time
 
 
 def open_claims(
@@ -111,7 +112,7 @@ def _claimed_before(connection: Connection, lead_id: int, rep_id: str) -> Answer
     ).one_or_none()  # fmt: skip
     if held is None:
         raise Refused(f"lead {lead_id} is not in the line of any pool")
-    at = f"{held.offered_at:%Y-%m-%d %H:%M:%S} UTC"
+    at = f"{local_day_time(held.offered_at, seconds=True)}"
     if (held.rep, held.strategy, held.ended_at) == (rep_id, "claim", None):
         return Answer(held.assignment_id, lead_id, rep_id, f"already claimed at {at}", repeated=True)
     how = "claimed by" if held.strategy == "claim" else "given to"
@@ -123,7 +124,7 @@ def _must_be_open(row: Any, rep_id: str, now: datetime) -> None:
         raise Refused(f"lead {row.lead_id} is not open to a claim; it waits for {row.pool}")
     if row.claim_until <= now:
         raise Overtaken(
-            f"the time to claim lead {row.lead_id} ended at {row.claim_until:%Y-%m-%d %H:%M:%S} UTC"
+            f"the time to claim lead {row.lead_id} ended at {local_day_time(row.claim_until, seconds=True)}"
         )
     if rep_id not in row.claim_reps:
         raise Refused(f"lead {row.lead_id} is open to {', '.join(sorted(row.claim_reps))}, not to {rep_id}")

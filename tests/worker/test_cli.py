@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 from tests.fixtures.system import READY, System, event
 from worker import rulebook_files, rulebooks
 from worker.cli.main import app
+from worker.delivering import deliver_due
 from worker.handing import hand_over
 from worker.now import now
 from worker.store.db import in_transaction
@@ -245,3 +247,20 @@ def test_drain_says_what_is_left(system: System) -> None:
 
     assert result.exit_code == 1
     assert "1 events" in result.output
+
+
+def test_drain_names_what_waits_all_the_same(handed: System) -> None:
+    """Neither mail without a mail server, nor a lead without a rep, nor a broken event counts as done unsaid."""
+    handed.send([{**event(3), "type": "lead.captrued"}])
+    handed.drain_here()
+    for seconds in (0, 10):  # the first failure is tried again at once; from the second on it is named
+        deliver_due(now() + timedelta(seconds=seconds))
+    result = tasuki("drain")
+
+    assert result.exit_code == 0, result.output
+    assert "all is judged" not in result.output
+    assert "quarantine: 1 of test not understood, at type; see `tasuki quarantine list`" in result.output
+    assert re.search(r"outbox: 1 for \S+ not told: no mail server: set TASUKI_SMTP_URL", result.output)
+    document = said("drain")
+    assert (document["done"], document["told_in_the_last_hour"]) == (True, 0)
+    assert [row["events"] for row in document["quarantined"]] == [1]

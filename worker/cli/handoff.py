@@ -12,9 +12,10 @@ from worker.acting import act
 from worker.cli.common import JsonFlag, command, console, instant, print_json, print_table
 from worker.cli.statement import claim, statement
 from worker.now import now
-from worker.screen import local_time, safe
+from worker.screen import safe
 from worker.store import reading
 from worker.store.db import in_transaction, run, transaction
+from worker.zone import local_time
 
 app = typer.Typer(
     help="The hand-over: list, show, claim, accept, decline, contacted, follow up, recycle, pause, statement.",
