@@ -18,7 +18,7 @@ from worker.notices.telling import tell
 from worker.offering import insert_assignments
 from worker.pool_state import PoolBook, read_state
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, require_rep
 from worker.store import assignments, outbox
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
@@ -60,8 +60,7 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
         Refused: the lead was never open to this rep, or a gate keeps them from it now.
 
     """
-    if rep_id not in loaded.team.reps:
-        raise Refused(f"the rulebook has no rep {rep_id}")
+    require_rep(rep_id, loaded.team.reps)
     pool = run(connection, "SELECT pool FROM tasuki.waiting WHERE lead_id = :l", l=lead_id).scalar()
     if pool is not None:
         assignments.lock_pool(connection, pool, {rep_id})

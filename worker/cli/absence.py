@@ -163,7 +163,5 @@ def import_(
 
 
 def _zone(rep: str, loaded: Loaded) -> Any:
-    known = loaded.team.reps.get(rep)
-    if known is None:
-        raise Refused(f"no rep is called {rep}; there are {', '.join(sorted(loaded.team.reps)[:20])}")
-    return known.calendar.zone
+    rulebooks.require_rep(rep, loaded.team.reps)
+    return loaded.team.reps[rep].calendar.zone
