@@ -22,6 +22,7 @@ from worker.store import crm, crm_links, leads
 from worker.store.db import run
 from worker.store.leads import Key
 from worker.store.rows import as_json, ms
+from worker.zone import local_day_time
 
 log = get_logger()
 
@@ -84,7 +85,7 @@ def unmerge(
     ).one()
     if merge.undone_at is not None:
         raise Refused(
-            f"merge {merge_id} was undone at {merge.undone_at:%Y-%m-%d %H:%M} UTC by {merge.undone_by or '-'}"
+            f"merge {merge_id} was undone at {local_day_time(merge.undone_at)} by {merge.undone_by or '-'}"
         )
     if rows[kept].merged_into is not None or rows[gone].merged_into != kept:
         raise Refused(

@@ -1,7 +1,7 @@
 """`tasuki lead`: one lead, its decisions with their reasons, and whether sales may contact it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -10,15 +10,17 @@ from routing_rules.explain import (
     activity_name,
     missing_words,
     persona_name,
+    rule_name,
     sentence,
     stage_name,
 )  # fmt: skip
+from routing_rules.gate import gate_words
 from routing_rules.judge import judge
 from routing_rules.origins import origins
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
+from worker.cli.common import REFUSED, JsonFlag, command, console, language, print_json, print_table
 from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
@@ -79,7 +81,7 @@ def explain(
 
     Example: tasuki lead explain hanako.sato@example.co.jp --lang ja
     """
-    language: Lang = "ja" if lang == "ja" else "en"
+    words = language(lang)
     with transaction() as connection:
         lead_id = reading.find_lead(connection, who)
         row = leads.read_lead(connection, lead_id)
@@ -94,28 +96,51 @@ def explain(
             del item["inputs"]
         print_json(
             {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
-             "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
-             "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
-             "learned": None if learned is None else learned.told(language),
+             "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, words),
+             "missing": [missing_words(item, loaded.book, words) for item in judged.reasons.missing],
+             "learned": None if learned is None else learned.told(words),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
         return
-    console.print(f"[bold]lead {lead_id}[/bold]: {safe(stage_name(row.standing.lifecycle_stage, language))}")
-    console.print(safe(sentence(judged, loaded.book, language)), soft_wrap=True)
+    said = _HEADINGS[words]
+    stage = stage_name(row.standing.lifecycle_stage, words)
+    console.print(f"[bold]{said['lead']} {lead_id}[/bold]: {safe(stage)}")
+    console.print(safe(sentence(judged, loaded.book, words)), soft_wrap=True)
     if learned is not None:
-        console.print(safe(learned.line(language)), soft_wrap=True)
-    _fit_table(judged, loaded, language)
+        console.print(safe(learned.line(words)), soft_wrap=True)
+    _fit_table(judged, loaded, words)
     parts = [
-        (activity_name(kind, loaded.book, language), points)
+        (activity_name(kind, loaded.book, words), points)
         for kind, points in judged.reasons.engagement.items()
     ]
     if parts:
-        print_table("\nengagement", ("activity", "points"), [*parts, ("=", judged.engagement)])
+        title, *columns = said["engagement"]
+        print_table(f"\n{title}", columns, [*parts, ("=", judged.engagement)])
     if judged.reasons.missing:
-        words = [(missing_words(item, loaded.book, language),) for item in judged.reasons.missing]
-        print_table(f"\nmissing for “{judged.reasons.nearest}”", ("what",), words)
-    rows = [_decision_line(item, loaded, language) for item in history]
-    print_table("\ndecisions", ("at", "from", "to", "rule", "why", "rulebook"), rows)
+        rows = [(missing_words(item, loaded.book, words),) for item in judged.reasons.missing]
+        title, column = said["missing"]
+        nearest = rule_name(judged.reasons.nearest, loaded.book, words)
+        print_table("\n" + title.format(rule=nearest), (column,), rows)
+    title, *columns = said["decisions"]
+    print_table(f"\n{title}", columns, [_decision_line(item, loaded, words) for item in history])
+
+
+_HEADINGS: Final[dict[Lang, dict[str, Any]]] = {
+    "ja": {
+        "lead": "リード",
+        "fit": ("適合度: {persona}（判明 {known:.0%}）", "規則", "点"),
+        "engagement": ("関心度", "行動", "点"),
+        "missing": ("「{rule}」までに不足しているもの", "内容"),
+        "decisions": ("判定の履歴", "日時", "前", "後", "規則", "理由", "ルールブック"),
+    },
+    "en": {
+        "lead": "lead",
+        "fit": ("fit: {persona} ({known:.0%} known)", "rule", "points"),
+        "engagement": ("engagement", "activity", "points"),
+        "missing": ("missing for “{rule}”", "what"),
+        "decisions": ("decisions", "at", "from", "to", "rule", "why", "rulebook"),
+    },
+}
 
 
 def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
@@ -127,8 +152,10 @@ def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
         )
         for index, rule in enumerate(persona.fit)
     ]
-    title = f"\nfit: {persona_name(judged.persona, loaded.book, lang)} ({judged.reasons.known:.0%} known)"
-    print_table(title, ("rule", "points"), [*rows, ("=", judged.fit)])
+    title, *columns = _HEADINGS[lang]["fit"]
+    persona_words = persona_name(judged.persona, loaded.book, lang)
+    title = "\n" + title.format(persona=persona_words, known=judged.reasons.known)
+    print_table(title, columns, [*rows, ("=", judged.fit)])
 
 
 def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -> tuple[Any, ...]:
@@ -146,8 +173,14 @@ def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -
         else:
             why = "; ".join(missing_words(one, book, lang) for one in reasons.missing)
     return (
-        item["at"], item["from_stage"], item["to_stage"], item["rule"], why or "-", item["rulebook_version"],
+        item["at"], _stage(item["from_stage"], lang), _stage(item["to_stage"], lang),
+        rule_name(item["rule"], book, lang), why or "-", item["rulebook_version"],
     )  # fmt: skip
+
+
+def _stage(stage: str | None, lang: Lang) -> str | None:
+    """Return a stage's name in Japanese; its code is the English word."""
+    return stage_name(stage, lang) if stage is not None and lang == "ja" else stage
 
 
 @app.command("gate")
@@ -155,18 +188,23 @@ def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -
 def gate(
     who: Who,
     rep: Annotated[str | None, typer.Option(help="The rep who asks; without it, sales as a whole.")] = None,
+    lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
     as_json: JsonFlag = False,
 ) -> None:
     """May sales contact this person now, and why (not)? Exit 0 yes, 1 no.
 
-    Example: tasuki lead gate hanako.sato@example.co.jp --rep sato
+    Example: tasuki lead gate hanako.sato@example.co.jp --rep suzuki_haruka
     """
+    words = language(lang)
     with transaction() as connection:
+        if rep is not None:
+            rulebooks.require_rep(rep, rulebooks.current(connection).team.reps)
         answer = ask_gate(connection, who, rep)
     if as_json:
         print_json(answer)
     else:
-        word = "[green]yes[/green]" if answer["may_contact"] else "[red]no[/red]"
-        console.print(f"{word}: {answer['reason']} " + safe(" ".join(answer["channels"])))
+        word, why = gate_words(answer["may_contact"], answer["reason"], answer["channels"], words)
+        colour = "green" if answer["may_contact"] else "red"
+        console.print(f"[{colour}]{word}[/{colour}]: {safe(why)}", soft_wrap=True)
     if not answer["may_contact"]:
         raise typer.Exit(REFUSED)

@@ -11,6 +11,7 @@ from worker.now import now
 from worker.screen import safe
 from worker.store import outbox_view
 from worker.store.db import in_transaction, transaction
+from worker.zone import local_day_time
 
 app = typer.Typer(help="Notices on their way: list, show, retry, drop.", no_args_is_help=True)
 
@@ -68,7 +69,8 @@ def list_(
 
 
 def _why(row: dict[str, Any]) -> str | None:
-    parts = [part for part in (row["waits_for"], row["last_error"]) if part]
+    away = row["away_since"] and f"receiver away since {local_day_time(row['away_since'])}"
+    parts = [part for part in (row["waits_for"] or away, row["last_error"]) if part]
     if row["digest_id"]:
         parts.append(f"told in {row['digest_id']}")
     return "; ".join(parts) or None

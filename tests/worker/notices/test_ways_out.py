@@ -329,7 +329,7 @@ def test_a_receiver_of_our_own_network_is_never_called(
     deliver_due(now())
 
     assert system.sql("SELECT status, last_error FROM tasuki.v_outbox") == [
-        ("refused", "the receiver's address is not a public one; notices go to the internet only")
+        ("refused", "the address of the receiver is not a public one; notices go to the internet only")
     ]
     assert slack.calls == 0
 
