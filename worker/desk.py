@@ -35,17 +35,17 @@ class OpenDesk:
 
     def __init__(self) -> None:
         """Open: what an earlier run left in the spool is drained from now on."""
-        self._keeper = Keeper(queue.append_at_once, spool())
-        self.desk = Desk(registry(), self._keeper, keys=FetchedKeys(clock=time.monotonic))
+        self.keeper = Keeper(queue.append_at_once, spool())
+        self.desk = Desk(registry(), self.keeper, keys=FetchedKeys(clock=time.monotonic))
         self._closing = threading.Event()
         self._counting = threading.Thread(target=self._count, name="intake-counts", daemon=True)
-        self._keeper.start()
+        self.keeper.start()
         self._counting.start()
 
     def close(self) -> None:
         """Commit what is in hand, write the counts, end."""
         self._closing.set()
-        self._keeper.close()
+        self.keeper.close()
         self._counting.join(timeout=5)
 
     def _count(self) -> None:

@@ -16,8 +16,9 @@ log = get_logger()
 
 #: The largest body that is read, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
-#: The same for webhooks, where each source has a smaller bound of its own.
+#: The same for webhooks and events, which have smaller bounds of their own.
 MAX_INTAKE_BYTES: Final = 8 * 1024 * 1024
+_EVENTS: Final = ("/v1/events", "/v1/outcomes")
 #: Asked by address or by a name of the inside: probes and scrapers. They build nothing from the host's name.
 ANY_HOST: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -101,7 +102,9 @@ class _Exchange:
         self._send = send
         self._is_secure = is_secure
         self._size = 0
-        self._most = MAX_INTAKE_BYTES if "/intake/" in scope["path"] else MAX_BODY_BYTES
+        self._most = MAX_BODY_BYTES
+        if scope["path"].endswith(_EVENTS) or "/intake/" in scope["path"]:
+            self._most = MAX_INTAKE_BYTES
         said = Headers(scope=scope).get("content-length", "")
         #: Once it is, the answer says so, whatever the app made of the rest.
         self.is_too_large = said.isdecimal() and int(said) > self._most

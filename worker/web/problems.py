@@ -29,9 +29,11 @@ TYPES: Final = {
     "quota-used-up": "No more declines today; `quota` and `renews_at` (null: never) say how many and until when.",
     "refused": "A firm no; `detail` says why. Repeating it cannot help.",
     "too-many-guesses": "Too many wrong tokens or links from this address; wait as `Retry-After` says.",
-    "too-large": "The body is larger than 65,536 bytes.",
+    "too-many": "More requests of this token than are taken; wait as `Retry-After` says.",
+    "too-large": "The body is larger than is taken, or holds more than 1,000 events.",
+    "unsupported": "A Content-Type or Content-Encoding that is not taken; `detail` names those that are.",
     "unknown-host": "The Host header names none of ours.",
-    "away": "The database is away, or no rulebook is published; try again as `Retry-After` says.",
+    "away": "A store is away, or no rulebook is published; try again as `Retry-After` says.",
     "failed": "A fault of Tasuki.",
     "http": "What the status says.",
 }
