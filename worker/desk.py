@@ -22,6 +22,8 @@ from worker.store.db import in_transaction
 
 #: Seconds between two writes of the counts.
 COUNT_EVERY_S: Final = 5.0
+#: Seconds after which a changed sources file is seen.
+LOOK_EVERY_S: Final = 0.25
 
 
 def spool() -> Spool:
@@ -36,7 +38,9 @@ class OpenDesk:
     def __init__(self) -> None:
         """Open: what an earlier run left in the spool is drained from now on."""
         self.keeper = Keeper(queue.append_at_once, spool())
-        self.desk = Desk(registry(), self.keeper, keys=FetchedKeys(clock=time.monotonic))
+        known = registry()
+        known.look_every_s = LOOK_EVERY_S
+        self.desk = Desk(known, self.keeper, keys=FetchedKeys(clock=time.monotonic))
         self._closing = threading.Event()
         self._counting = threading.Thread(target=self._count, name="intake-counts", daemon=True)
         self.keeper.start()

@@ -45,14 +45,14 @@ class Part:
     raw: bytes
     source: str | None = None
     event_id: str | None = None
-    #: Of an event that was understood.
+    #: As far as it is said.
     type: str | None = None
     problem: NotUnderstood | None = None
 
     @property
-    def is_outcome(self) -> bool:
-        """Tell whether it says how an opportunity went."""
-        return self.type in DEAL_STATUS
+    def is_no_outcome(self) -> bool:
+        """Tell whether it is an event, and says something else than how an opportunity went."""
+        return self.problem is None and self.type not in DEAL_STATUS
 
     @property
     def is_ours(self) -> bool:

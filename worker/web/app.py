@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from worker.settings import settings
@@ -56,13 +56,10 @@ def create_app() -> FastAPI:
     app.state.guesses = Guesses()
     app.state.readiness = health.Readiness()
     app.state.metrics = metrics.Metrics()
-    _add_events(app)
+    _add_intake(app)
     for one in (assignments, leads, health, links, metrics, docs, home):
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    app.state.webhooks = None if settings().sources is None else Webhooks(public_url, app.state.road)
-    if app.state.webhooks is not None:
-        app.mount("/intake", app.state.webhooks, name="intake")
     app.openapi = lambda: docs.openapi_of(app)  # type: ignore[method-assign]
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, _for_people_too(handler))
@@ -70,17 +67,18 @@ def create_app() -> FastAPI:
     return app
 
 
-def _add_events(app: FastAPI) -> None:
+def _add_intake(app: FastAPI) -> None:
     """Add the calls that carry events, before all others: they are asked most."""
     state = app.state
     state.road = Road()
     state.known_tokens = KnownTokens(state.guesses)
     state.events = EventsApp("/v1/events", "events:write", state.road, state.known_tokens)
-    state.outcomes = EventsApp(
-        "/v1/outcomes", "outcomes:write", state.road, state.known_tokens, only_outcomes=True
-    )
+    state.outcomes = EventsApp("/v1/outcomes", "outcomes:write", state.road, state.known_tokens)
     for one in (state.events, state.outcomes):
         app.router.routes.append(Route(one.path, one, methods=["POST"]))
+    state.webhooks = None if settings().sources is None else Webhooks(settings().public_url, state.road)
+    if state.webhooks is not None:
+        app.router.routes.append(Mount("/intake", state.webhooks, name="intake"))
 
 
 Handler = Callable[[Request, Exception], Response]

@@ -25,6 +25,8 @@ from worker.intake_http import BODY_S, GoneError, TooLargeError, announced, read
 from worker.now import now
 from worker.queue import Fields
 from worker.settings import settings
+from worker.tokens import Bearer
+from worker.web.auth import scope_missing
 from worker.web.known_tokens import KnownTokens
 from worker.web.problems import Told, problem
 from worker.web.road import Road
@@ -39,16 +41,13 @@ _encode = msgspec.json.Encoder().encode
 class EventsApp:
     """Takes canonical events of tokens with one scope."""
 
-    def __init__(
-        self, path: str, scope: tokens.Scope, road: Road, known: KnownTokens, *, only_outcomes: bool = False
-    ) -> None:
+    def __init__(self, path: str, scope: tokens.Scope, road: Road, known: KnownTokens) -> None:
         """Hold the road and the tokens."""
         #: As the metrics name it.
         self.path = path
         self._scope = scope
         self._road = road
         self._known = known
-        self._only_outcomes = only_outcomes
         self._rates = Rates()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="events")
 
@@ -82,6 +81,7 @@ class EventsApp:
             body = await _bounded(receive)
             received_ms = int(now().timestamp() * 1000)
             parts = await self._read(_headers(scope), body, received_ms)
+            _may(parts, bearer)
             if parts:
                 await _keep(self._road.open().keeper, parts, received_ms)
             return parts
@@ -112,7 +112,6 @@ class EventsApp:
             raise Told(problem(415, "unsupported", "Content-Encoding may be gzip or deflate")) from None
         except NotUnderstood as error:
             raise Told(_invalid([(error.place, error.mend)])) from None
-        self._refuse(parts, mode)
         if "handling=strict" in headers.get("prefer", "").replace(" ", "").lower():
             wrong = [(at, part.problem) for at, part in enumerate(parts) if part.problem is not None]
             if wrong:
@@ -122,17 +121,14 @@ class EventsApp:
                 )
         return parts
 
-    def _refuse(self, parts: list[Part], mode: Mode) -> None:
-        """Refuse a body whole for what must not come here, and could not be kept without being applied."""
-        if any(part.is_ours for part in parts):
-            words = "sources that begin with `enrich:` are Tasuki's own; send under a name of yours"
-            raise Told(problem(403, "not-yours", words))
-        if self._only_outcomes:
-            wrong = [at for at, part in enumerate(parts) if part.problem is None and not part.is_outcome]
-            words = "not an outcome; send it to /v1/events"
-            if wrong:
-                many = len(parts) > 1 or mode == "batch"
-                raise Told(_invalid([(f"[{at}].type" if many else "type", words) for at in wrong]))
+
+def _may(parts: list[Part], bearer: Bearer) -> None:
+    """Refuse a body whole for what the token may not say: it could not be kept without being applied one day."""
+    if any(part.is_ours for part in parts):
+        words = "sources that begin with `enrich:` are Tasuki's own; send under a name of yours"
+        raise Told(problem(403, "not-yours", words))
+    if "events:write" not in bearer.scopes and any(part.is_no_outcome for part in parts):
+        raise Told(scope_missing("events:write"))
 
 
 def report(parts: list[Part]) -> bytes:

@@ -108,6 +108,8 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even UTF-8
+        return problem(422, "invalid-request", "the body is not JSON in UTF-8", errors=[])
     name = {404: "not-found", 413: "too-large"}.get(error.status_code, "http")
     return problem(error.status_code, name, str(error.detail), headers=dict(error.headers or {}))
 
