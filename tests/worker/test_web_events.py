@@ -13,7 +13,8 @@ from tests.fixtures.system import event, eventually
 from tests.fixtures.web import Web
 from worker import now, queue, tokens
 from worker.desk import spool
-from worker.intake.canonical import MAX_BODY, MAX_EVENTS
+from worker.intake.bodies import MAX_BODY
+from worker.intake.canonical import MAX_EVENTS
 from worker.store.db import in_transaction
 from worker.web import known_tokens
 from worker.web.problems import TYPE, TYPES
@@ -147,7 +148,7 @@ def test_strict_handling_refuses_whole_and_keeps_nothing(web: Web) -> None:
         (b"{}", {**PLAIN, "Content-Encoding": "br"}, 415, "unsupported"),
         (b"{}", {**PLAIN, "Content-Encoding": "gzip"}, 422, "invalid-request"),
         (gzip.compress(b" " * 50_000_000), {**PLAIN, "Content-Encoding": "gzip"}, 413, "too-large"),
-        (b"[" + b"1," * MAX_EVENTS + b"1]", PLAIN, 413, "too-large"),
+        (b"[" + b"1," * MAX_EVENTS + b"1]", PLAIN, 422, "invalid-request"),
         (b" " * (MAX_BODY + 1), PLAIN, 413, "too-large"), (b" " * 9_000_000, PLAIN, 413, "too-large"),
     ],
 )  # fmt: skip

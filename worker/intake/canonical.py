@@ -19,9 +19,6 @@ from schemas.errors import NotUnderstood
 from schemas.event import DEAL_STATUS, GUESS_SOURCE, MAX_EVENT_BYTES, understand
 from schemas.strict_json import loads
 from worker.intake.adapters.cloudevents import from_headers
-from worker.intake.bodies import MAX_BODY
-
-__all__ = ["MAX_BODY", "MAX_EVENTS", "Mode", "Part", "TooManyError", "mode_of", "parts_of"]
 
 #: Events of one request.
 MAX_EVENTS: Final = 1_000
@@ -31,10 +28,6 @@ Mode = Literal["plain", "structured", "batch", "binary"]
 _STRUCTURED: Final = "application/cloudevents+json"
 _BATCH: Final = "application/cloudevents-batch+json"
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class TooManyError(Exception):
-    """More events than one request may hold."""
 
 
 @dataclass(slots=True)
@@ -82,8 +75,8 @@ def parts_of(mode: Mode, body: bytes, headers: Mapping[str, str], received_ms: i
         received_ms: when it was accepted.
 
     Raises:
-        NotUnderstood: the body as a whole is not what the mode says; then nothing of it is kept.
-        TooManyError: more than MAX_EVENTS.
+        NotUnderstood: the body as a whole is not what the mode says, or holds more than MAX_EVENTS; then nothing
+            of it is kept.
 
     """
     if mode == "binary":
@@ -114,7 +107,7 @@ def _parts(body: bytes) -> list[bytes]:
         loads(body)  # tells the place
         raise NotUnderstood("body", "not JSON; send an array of events") from error
     if len(found) > MAX_EVENTS:
-        raise TooManyError
+        raise NotUnderstood("body", f"{len(found):,} events; at most {MAX_EVENTS:,} are taken at a time")
     return found
 
 

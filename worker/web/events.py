@@ -18,7 +18,8 @@ from schemas.errors import Away, NotUnderstood
 from worker import tokens
 from worker.intake import bodies, canonical
 from worker.intake.accept import QUICK_BODY
-from worker.intake.canonical import MAX_BODY, MAX_EVENTS, Mode, Part
+from worker.intake.bodies import MAX_BODY
+from worker.intake.canonical import Mode, Part
 from worker.intake.keeping import Keeper
 from worker.intake.tally import Rates
 from worker.intake_http import BODY_S, GoneError, TooLargeError, announced, read_body
@@ -104,10 +105,6 @@ class EventsApp:
             parts = canonical.parts_of(mode, raw, headers, received_ms)
         except bodies.TooLargeError:
             raise Told(_too_large()) from None
-        except canonical.TooManyError:
-            raise Told(
-                problem(413, "too-large", f"at most {MAX_EVENTS:,} events are taken at a time")
-            ) from None
         except bodies.UnsupportedError:
             raise Told(problem(415, "unsupported", "Content-Encoding may be gzip or deflate")) from None
         except NotUnderstood as error:

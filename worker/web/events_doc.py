@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from schemas.event import Event
-from worker.intake.canonical import MAX_BODY, MAX_EVENTS
+from worker.intake.bodies import MAX_BODY
+from worker.intake.canonical import MAX_EVENTS
 from worker.web.problems import JSON
 
 _AT: Final = "#/components/schemas/"
@@ -51,10 +52,10 @@ _WORDS: Final = (
 _STATUSES: Final = {
     "401": "No token, or one that is unknown, expired or revoked.",
     "403": "The token lacks the scope, or a source is Tasuki's own.",
-    "413": "The body is too large, or holds too many events.",
+    "413": "The body is too large.",
     "415": "Another Content-Type or Content-Encoding.",
     "421": "The Host header names none of ours.",
-    "422": "The body is not JSON, or not what its Content-Type says; nothing was kept.",
+    "422": "The body is not JSON, or not what its Content-Type says, or holds too many events; nothing was kept.",
     "429": "Too many requests of this token, or wrong tokens of this address.",
     "500": "A fault of Tasuki; nothing is promised.",
     "503": "Nowhere to keep it now; nothing was kept. Send it again after `Retry-After`.",

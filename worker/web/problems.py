@@ -30,7 +30,7 @@ TYPES: Final = {
     "refused": "A firm no; `detail` says why. Repeating it cannot help.",
     "too-many-guesses": "Too many wrong tokens or links from this address; wait as `Retry-After` says.",
     "too-many": "More requests of this token than are taken; wait as `Retry-After` says.",
-    "too-large": "The body is larger than is taken, or holds more than 1,000 events.",
+    "too-large": "The body is larger than is taken.",
     "unsupported": "A Content-Type or Content-Encoding that is not taken; `detail` names those that are.",
     "unknown-host": "The Host header names none of ours.",
     "away": "A store is away, or no rulebook is published; try again as `Retry-After` says.",
