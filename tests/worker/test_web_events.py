@@ -122,6 +122,18 @@ def test_a_broken_event_stops_no_neighbour_and_is_told_with_its_mend(web: Web) -
     assert json.loads(bytes(rows[0].raw)) == bad
 
 
+def test_many_events_go_together_and_in_order(web: Web) -> None:
+    """A large batch is few entries; each event is applied, the broken ones alone are not."""
+    events = [event(number) if number % 37 else {**event(number), "type": "x"} for number in range(1, 201)]
+    answer = post(web, events, {**web.token("events:write"), **BATCH})
+    assert (answer.json()["accepted"], answer.json()["quarantined"]) == (195, 5)
+    assert [one["id"] for one in answer.json()["events"]] == [one["id"] for one in events]
+    assert queue.backlog() < 25
+    assert len(names(web)) == 195
+    assert web.system.one("SELECT count(*) FROM tasuki.quarantine") == 5
+    assert web.system.broken() == []
+
+
 def test_strict_handling_refuses_whole_and_keeps_nothing(web: Web) -> None:
     """`Prefer: handling=strict`: one broken event, and none is taken; the fields are named with their place."""
     token = {**web.token("events:write"), "Prefer": "return=minimal, handling=strict"}
@@ -255,7 +267,8 @@ def test_valkey_away_spools_and_drains_in_order(web: Web) -> None:
     web.system.servers.start_valkey()
     eventually(lambda: spool().waiting().segments == 0, "the spool is drained", 30)
     entries: Any = web.system.client().xrange(queue.STREAM)
-    ids = [json.loads(fields[b"event"])["id"] for _, fields in entries]
+    held = [fields.get(b"batch") or b"[%b]" % fields[b"event"] for _, fields in entries]
+    ids = [one["id"] for raw in held for one in json.loads(raw)]
     assert ids[-10:] == [f"e{10 * number + part}" for number in range(1, 6) for part in (0, 1)]
     names(web)
     assert web.system.applied() >= 10

@@ -16,7 +16,7 @@ import msgspec
 
 from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import DEAL_STATUS, GUESS_SOURCE, MAX_EVENT_BYTES, understand
+from schemas.event import GUESS_SOURCE, MAX_EVENT_BYTES, understand
 from schemas.strict_json import loads
 from worker.intake.adapters.cloudevents import from_headers
 
@@ -44,8 +44,8 @@ class Part:
 
     @property
     def is_no_outcome(self) -> bool:
-        """Tell whether it is an event, and says something else than how an opportunity went."""
-        return self.problem is None and self.type not in DEAL_STATUS
+        """Tell whether it is an event, and says something else than what became of a lead in sales."""
+        return self.problem is None and not (self.type or "").startswith("outcome.")
 
     @property
     def is_ours(self) -> bool:

@@ -36,6 +36,8 @@ _THREADS: Final = 2
 #: Problems of a body that are told at most.
 _TOLD: Final = 20
 _MEDIA: Final = "application/json, application/cloudevents+json or application/cloudevents-batch+json"
+#: Events of one stream entry at most: they are judged in one transaction, with those of the entries beside it.
+TOGETHER: Final = 20
 _encode = msgspec.json.Encoder().encode
 
 
@@ -142,12 +144,38 @@ def report(parts: list[Part]) -> bytes:
 
 
 async def _keep(keeper: Keeper, parts: list[Part], received_ms: int) -> None:
-    at = str(received_ms)
-    entries: list[Fields] = [{"event": part.raw, "received_ms": at} for part in parts]
     try:
-        await keeper.keep_soon(*entries)
+        await keeper.keep_soon(*entries_of(parts, received_ms))
     except Away as away:
         raise Told(_away(str(away))) from None
+
+
+def entries_of(parts: list[Part], received_ms: int) -> list[Fields]:
+    """Return the entries that carry events, in their order; those that are understood share one, a few together.
+
+    What is not understood goes alone, so that its quarantine holds its bytes and no others.
+    """
+    at = str(received_ms)
+    entries: list[Fields] = []
+    group: list[bytes] = []
+
+    def close() -> None:
+        if len(group) == 1:
+            entries.append({"event": group[0], "received_ms": at})
+        elif group:
+            entries.append({"batch": b"[" + b",".join(group) + b"]", "received_ms": at})
+        group.clear()
+
+    for part in parts:
+        if part.problem is not None:
+            close()
+            entries.append({"event": part.raw, "received_ms": at})
+            continue
+        group.append(part.raw)
+        if len(group) == TOGETHER:
+            close()
+    close()
+    return entries
 
 
 async def _bounded(receive: Receive) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from schemas.event import Event
+from schemas.event import EVENT_TYPES, Event
 from worker.intake.bodies import MAX_BODY
 from worker.intake.canonical import MAX_EVENTS
 from worker.web.problems import JSON
@@ -75,8 +75,8 @@ def add_to(document: dict[str, Any]) -> None:
         )
     }
     only = (
-        "Send outcomes of opportunities: `outcome.opened`, `outcome.won`, `outcome.lost`. What is none needs the scope"
-        " `events:write` besides, so that a CRM's token can say nothing else."
+        f"Send what became of leads in sales: {', '.join(f'`{one}`' for one in EVENT_TYPES if one.startswith('outcome.'))}."
+        " What is none needs the scope `events:write` besides, so that a CRM's token can say nothing else."
     )
     document["paths"]["/v1/outcomes"] = {
         "post": _operation("outcomes", "Send outcomes", "outcomes:write", f"{only} {_WORDS}", _OUTCOME)
