@@ -1,5 +1,6 @@
 """The HTTP API against its own document: schemathesis sends what the document allows, and what it does not."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -44,6 +45,20 @@ def base(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def test_headers_without_end_are_hung_up_on(base: str) -> None:
+    """A head of any length that a proxy lets through is answered; one that never ends is not kept in memory."""
+    port = int(base.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        sent = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 40_000 + b"\r\n\r\n"
+        for _ in range(3):  # on one connection: each is counted for itself
+            one.sendall(sent)
+            assert one.recv(4_096).startswith(b"HTTP/1.1 200")
+        with pytest.raises(OSError):  # noqa: PT012 - at which of them it notices is not ours to say
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+            for number in range(2_000):
+                one.sendall(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
 
 
 def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import uvicorn
 
 from worker.settings import settings
 from worker.web.app import create_app
+from worker.web.bounded_http import BoundedProtocol
 
 #: Connections at a time; more are answered with 503.
 _CONNECTIONS: Final = 1_000
@@ -20,7 +21,7 @@ def config(host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(), host=host, port=port, log_config=None, access_log=False, server_header=False,
         proxy_headers=proxies is not None, forwarded_allow_ips=proxies or "", timeout_keep_alive=5,
-        limit_concurrency=_CONNECTIONS, timeout_graceful_shutdown=_STOP_S, lifespan="on",
+        http=BoundedProtocol, limit_concurrency=_CONNECTIONS, timeout_graceful_shutdown=_STOP_S, lifespan="on",
     )  # fmt: skip
 
 
