@@ -42,6 +42,6 @@ TARGETS: Final[dict[str, Target]] = {
     "memory.growth": Target("max", 5),
     "http.events.rate": Target("min", 1_500),
     "http.half_load.p99": Target("max", 50),
-    "http.batches_to_single": Target("min", 10),
+    "http.batches.rate": Target("min", 15_000),
     "stored.slowdown_by_cpu": Target("max", 1.25),
 }

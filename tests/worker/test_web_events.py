@@ -352,6 +352,20 @@ def test_a_token_for_outcomes_can_say_nothing_else(web: Web) -> None:
     assert problem(post(web, WON, {**token, **PLAIN})) == (403, "scope-missing")
 
 
+def test_the_examples_of_the_document_are_taken(web: Web) -> None:
+    """Whoever copies one from /docs gets what the document shows."""
+    paths = web.client.get("/openapi.json").json()["paths"]
+    token = web.token("events:write", "outcomes:write")
+    for path in ("/v1/events", "/v1/outcomes"):
+        said = paths[path]["post"]
+        for media, content in said["requestBody"]["content"].items():
+            examples = [one["value"] for one in content.get("examples", {}).values()] or [content["example"]]
+            for example in examples:
+                answer = post(web, example, {**token, "Content-Type": media}, path)
+                assert answer.json() == said["responses"]["202"]["content"]["application/json"]["example"]
+    assert names(web) == {"form-4711", "opp-1-won"}
+
+
 def test_other_methods_are_told_what_is_there(web: Web) -> None:
     """GET, PUT and DELETE: 405 that names POST."""
     for method in ("GET", "PUT", "DELETE"):

@@ -116,7 +116,7 @@ def _operation(name: str, summary: str, scope: str, words: str, example: dict[st
         "responses": {
             "202": {
                 "description": "Everything is safe.",
-                "content": {"application/json": {"schema": {"$ref": f"{_AT}Taken"}}},
+                "content": {"application/json": {"schema": {"$ref": f"{_AT}Taken"}, "example": _taken(example)}},
             },
             **{
                 status: {
@@ -128,6 +128,11 @@ def _operation(name: str, summary: str, scope: str, words: str, example: dict[st
             },
         },
     }  # fmt: skip
+
+
+def _taken(event: dict[str, Any]) -> dict[str, Any]:
+    named = {"source": event["source"], "id": event["id"], "status": "accepted"}
+    return {"accepted": 1, "quarantined": 0, "events": [named]}
 
 
 _RETRY: Final = {
