@@ -42,7 +42,7 @@ class IntakeApp:
         Args:
             desk: where requests are handed in.
             public_url: TASUKI_PUBLIC_URL; HubSpot signs it. Never taken from a header.
-            source: the source of every request, where the path names none (such as /v1/events).
+            source: the source of every request, where the path names none.
 
         """
         self._desk = desk

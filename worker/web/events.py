@@ -36,8 +36,8 @@ _THREADS: Final = 2
 #: Problems of a body that are told at most.
 _TOLD: Final = 20
 _MEDIA: Final = "application/json, application/cloudevents+json or application/cloudevents-batch+json"
-#: Events of one stream entry at most: they are judged in one transaction, with those of the entries beside it.
-TOGETHER: Final = 20
+#: Events of one stream entry at most: a worker judges up to `batch_size` entries in one transaction.
+TOGETHER: Final = 10
 _encode = msgspec.json.Encoder().encode
 
 
