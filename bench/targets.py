@@ -40,5 +40,8 @@ TARGETS: Final[dict[str, Target]] = {
     "rescore.all": Target("max", 30),
     "memory.largest_process": Target("max", 200),
     "memory.growth": Target("max", 5),
+    "http.events.rate": Target("min", 1_500),
+    "http.half_load.p99": Target("max", 50),
+    "http.batches.rate": Target("min", 15_000),
     "stored.slowdown_by_cpu": Target("max", 1.25),
 }

@@ -22,6 +22,8 @@ from worker.store.db import in_transaction
 
 #: Seconds between two writes of the counts.
 COUNT_EVERY_S: Final = 5.0
+#: Seconds after which a changed sources file is seen.
+LOOK_EVERY_S: Final = 0.25
 
 
 def spool() -> Spool:
@@ -35,17 +37,19 @@ class OpenDesk:
 
     def __init__(self) -> None:
         """Open: what an earlier run left in the spool is drained from now on."""
-        self._keeper = Keeper(queue.append_at_once, spool())
-        self.desk = Desk(registry(), self._keeper, keys=FetchedKeys(clock=time.monotonic))
+        self.keeper = Keeper(queue.append_at_once, spool())
+        known = registry()
+        known.look_every_s = LOOK_EVERY_S
+        self.desk = Desk(known, self.keeper, keys=FetchedKeys(clock=time.monotonic))
         self._closing = threading.Event()
         self._counting = threading.Thread(target=self._count, name="intake-counts", daemon=True)
-        self._keeper.start()
+        self.keeper.start()
         self._counting.start()
 
     def close(self) -> None:
         """Commit what is in hand, write the counts, end."""
         self._closing.set()
-        self._keeper.close()
+        self.keeper.close()
         self._counting.join(timeout=5)
 
     def _count(self) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from schemas import quick
 from schemas.errors import NotUnderstood
 from schemas.event import EARLIEST, MAX_EVENT_BYTES, understand
@@ -19,6 +21,7 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 _CANONICAL: Final = "canonical"
 _EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 _MAX_MS_DIGITS: Final = 15
+_split: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(slots=True)
@@ -131,16 +134,20 @@ def _dump(document: Any) -> bytes:
 
 
 def _batch(entry: Entry, raw: bytes, received_ms: int) -> list[Incoming]:
+    """Read each part by itself, as it was written; only what is no array of JSON is refused as a whole."""
     try:
-        documents = loads(raw)
-        if not isinstance(documents, list):
-            raise NotUnderstood("batch", f"a bare {type(documents).__name__}; send an array of events")
+        parts = _split(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return [_unfit(entry, 0, raw, received_ms, _no_array(raw), None)]
+    return [_one(entry, number, bytes(part), received_ms, None) for number, part in enumerate(parts)]
+
+
+def _no_array(raw: bytes) -> NotUnderstood:
+    try:
+        said = type(loads(raw)).__name__
     except NotUnderstood as problem:
-        return [_unfit(entry, 0, raw, received_ms, problem, None)]
-    return [
-        _document(entry, part, _dump(document), document, received_ms, None)
-        for part, document in enumerate(documents)
-    ]
+        return problem
+    return NotUnderstood("batch", f"a bare {said}; send an array of events")
 
 
 def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incoming]:

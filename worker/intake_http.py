@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from worker.intake.accept import MAX_AT_ONCE, Desk
+from worker.intake.accept import Desk
 from worker.intake.answers import refused
 from worker.intake.request import Answer, Request
 from worker.now import now
@@ -20,14 +20,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: Seconds in which a body must have come: who sends a byte a second holds no room for long.
 BODY_S: Final = 10.0
+#: Threads for large bodies, and for whom a key has to be fetched.
+_THREADS: Final = 8
 _PREFIX: Final = "/intake/"
 
 
-class _TooLargeError(Exception):
+class TooLargeError(Exception):
     """More came than is read."""
 
 
-class _GoneError(Exception):
+class GoneError(Exception):
     """The sender hung up."""
 
 
@@ -40,7 +42,7 @@ class IntakeApp:
         Args:
             desk: where requests are handed in.
             public_url: TASUKI_PUBLIC_URL; HubSpot signs it. Never taken from a header.
-            source: the source of every request, where the path names none (such as /v1/events).
+            source: the source of every request, where the path names none.
 
         """
         self._desk = desk
@@ -49,7 +51,7 @@ class IntakeApp:
         self._origin = f"{parts.scheme}://{parts.netloc}" if public_url else None
         self._root = parts.path.rstrip("/")
         # Threads of its own: a slow Valkey must not hold up the pages, nor they intake.
-        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="intake")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
 
     def close(self) -> None:
         """Let the requests in hand end."""
@@ -62,7 +64,7 @@ class IntakeApp:
         name = self._source or scope["path"].rpartition(_PREFIX)[2].rstrip("/")
         try:
             answer = await self._answer(name, scope, receive)
-        except _GoneError:
+        except GoneError:
             return  # nobody is there to be answered, and nothing was kept
         headers = [(key.lower().encode(), value.encode("latin-1")) for key, value in answer.headers.items()]
         headers.append((b"content-length", str(len(answer.body)).encode()))
@@ -71,21 +73,20 @@ class IntakeApp:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
-        full = self._desk.room_for(name)
-        if full is not None:
-            return full
+        most = self._desk.max_body(name)
+        size = announced(scope, most)
+        if not self._desk.room.take(size):
+            return self._desk.is_full(name)
         try:
             async with asyncio.timeout(BODY_S):
-                body = await _body(receive, self._desk.max_body(name))
-            request = self._request(scope, body)
-            work = self._desk.accept
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, name, request, now())
-        except _TooLargeError:
+                body = await read_body(receive, most)
+            return await self._desk.accept_soon(name, self._request(scope, body), now(), self._threads)
+        except TooLargeError:
             return self._desk.too_large(name)
         except TimeoutError:
             return refused("generic", "away", "the body came too slowly")
         finally:
-            self._desk.leave()
+            self._desk.room.leave(size)
 
     def _request(self, scope: Scope, body: bytes) -> Request:
         raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
@@ -101,18 +102,32 @@ class IntakeApp:
         return Request(scope["method"], url, headers, body)
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """Return the body, reading not more than is taken."""
+def announced(scope: Scope, most: int) -> int:
+    """Return how many bytes a request's body is going to have, as far as it says so: at most `most`."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return min(int(value[:12]), most)
+    return most
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """Return the body, reading not more than is taken.
+
+    Raises:
+        TooLargeError: it is longer.
+        GoneError: nobody is there any more.
+
+    """
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _GoneError
+            raise GoneError
         part = message.get("body", b"")
         size += len(part)
         if size > most:
-            raise _TooLargeError
+            raise TooLargeError
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)

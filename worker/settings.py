@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     web_proxies: str | None = None
     #: File that says which platforms may send webhooks, and with which secrets and mappings. Unset: none may.
     sources: Path | None = None
+    #: Requests a second that one token may send to /v1/events, and to /v1/outcomes; twice as many at once.
+    token_per_second: Annotated[float, Field(gt=0, le=1_000_000)] = 5_000.0
     #: Folder in which accepted events wait while Valkey is away. Unset: `spool` in the state folder.
     spool_dir: Path | None = None
     #: Megabytes that the folder may hold; once it is full, senders are told to come again.

@@ -12,9 +12,11 @@ from worker.links import hash_of
 from worker.now import new_token
 from worker.store.db import run
 
-Scope = Literal["leads:read", "assignments:write"]
+Scope = Literal["leads:read", "assignments:write", "events:write", "outcomes:write"]
 
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
+#: What a token of one rep cannot have: events are facts about any lead.
+NOT_FOR_A_REP: Final = frozenset({"events:write", "outcomes:write"})
 #: By this a leaked token is known for what it is.
 PREFIX: Final = "tasuki_"
 #: A use is noted at most so often.
@@ -29,6 +31,8 @@ class Bearer:
     token_id: int
     scopes: frozenset[str]
     rep: str | None
+    #: When it ends by itself.
+    until: datetime
 
 
 def create(
@@ -38,12 +42,16 @@ def create(
     """Make a token; return its number and, for the only time, the token itself.
 
     Raises:
-        Refused: a scope that there is not, or none.
+        Refused: a scope that there is not, or none, or one that is not for one rep.
 
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Refused(f"a token needs scopes of {', '.join(SCOPES)}; not: {', '.join(unknown) or 'none'}")
+    if rep is not None and (too_wide := sorted(NOT_FOR_A_REP & set(scopes))):
+        raise Refused(
+            f"{', '.join(too_wide)} cannot be bound to a rep; make a token of its own without --rep"
+        )
     token = PREFIX + new_token()
     token_id = run(
         connection,
@@ -64,7 +72,7 @@ def find(connection: Connection, token: str, now: datetime) -> Bearer | None:
     digest = hash_of(token)
     row = run(
         connection,
-        "SELECT token_id, token_hash, scopes, rep, last_used_at FROM tasuki.api_token"
+        "SELECT token_id, token_hash, scopes, rep, last_used_at, expires_at FROM tasuki.api_token"
         " WHERE token_hash = :h AND revoked_at IS NULL AND expires_at > :now",
         h=digest, now=now,
     ).one_or_none()  # fmt: skip
@@ -77,7 +85,7 @@ def find(connection: Connection, token: str, now: datetime) -> Bearer | None:
             " (SELECT token_id FROM tasuki.api_token WHERE token_id = :i FOR NO KEY UPDATE SKIP LOCKED)",
             now=now, i=row.token_id,
         )  # fmt: skip
-    return Bearer(int(row.token_id), frozenset(row.scopes), row.rep)
+    return Bearer(int(row.token_id), frozenset(row.scopes), row.rep, row.expires_at)
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:

@@ -160,15 +160,18 @@ def test_entries_without_an_event(system: System) -> None:
     client.xadd(queue.STREAM, {b"\xff\x00": b"\xfe"})
     client.xadd(queue.STREAM, {"batch": "{}"})
     client.xadd(queue.STREAM, {"batch": "[]"})
+    twice, plain = json.dumps(event(5)), json.dumps(event(6), indent=2)
+    client.xadd(queue.STREAM, {"batch": f'[ {twice[:-1]}, "id": "x"}} , {plain} ]'})
+    client.xadd(queue.STREAM, {"batch": f'[{plain}, {{"amount": NaN}}]'})
     client.xadd(queue.STREAM, {"batch": json.dumps([event(1), 7, None, event(2)])})
     client.xadd(queue.STREAM, {"payload": b"\xff", "platform": b"\xff\x00", "source": "x\x00y"})
     client.xadd(queue.STREAM, {"event": json.dumps(event(3)), "retry_of": "999999999999999999999999"})
     client.xadd(queue.STREAM, {"event": json.dumps(event(4)), "retry_of": "\u0663"})
     system.drain_here()
     assert queue.backlog() == 0
-    assert system.applied() == 4
+    assert system.applied() == 5
     places = sorted(row["place"] for row in listed())
-    assert places == sorted(["entry", "entry", "batch", "event", "event", "platform"])
+    assert places == sorted(["entry", "entry", "batch", "event", "event", "platform", "id", "[1].amount"])
 
 
 def test_retry_drop_and_mend(system: System, tmp_path: Path) -> None:

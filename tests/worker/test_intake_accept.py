@@ -1,5 +1,6 @@
 """The door: what each platform is answered in each situation, what is kept, and what hostile bodies come to."""
 
+import asyncio
 import gzip
 import json
 import threading
@@ -21,6 +22,7 @@ from worker.intake import answers, bodies, translating
 from worker.intake.answers import TABLE, row
 from worker.intake.platforms import PLATFORMS
 from worker.intake.request import Request, make
+from worker.intake.room import Room
 from worker.queue import Entry, Fields
 
 TOKEN = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
@@ -196,7 +198,7 @@ def test_concurrent_requests_share_appends(tmp_path: Path) -> None:
         return quick(entries)
 
     intake.stream.append = slow  # type: ignore[method-assign]
-    intake.keeper._stream._commit = slow
+    intake.keeper._append = slow
     threads = [
         threading.Thread(
             target=intake.accept, args=("zapier", zap({"id": str(number), "email": "a@example.com"}))
@@ -244,13 +246,45 @@ def test_rate_is_the_proven_senders_own(tmp_path: Path) -> None:
 
 
 def test_too_many_at_a_time_are_told_to_come_again(intake: Intake) -> None:
-    """Only so many bodies are worked on; there is room again when one leaves."""
-    found = [intake.desk.room_for("zapier") for _ in range(65)]
-    assert found[:64] == [None] * 64
-    assert found[64] is not None
-    assert found[64].status == 503
-    intake.desk.leave()
-    assert intake.desk.room_for("zapier") is None
+    """Only so many bodies, and so many bytes of them, are in hand; there is room again when one leaves."""
+    assert intake.desk.is_full("zapier").status == 503
+    assert intake.desk.is_full("brevo").status == 429
+    room = Room(most=3, most_bytes=1_000)
+    assert [room.take(10) for _ in range(4)] == [True, True, True, False]
+    room.leave(10)
+    assert [room.take(981), room.take(980)] == [False, True]
+    for size in (10, 10, 980):
+        room.leave(size)
+    assert room.take(5_000)  # alone, whatever its size
+
+
+def test_coroutines_share_appends_and_none_waits_for_ever(tmp_path: Path) -> None:
+    """Many requests of one event loop: few round trips; a stream that hangs is left for the spool in time."""
+    intake = open_intake(tmp_path)
+    quick, hung = intake.stream.append, threading.Event()
+
+    def slow(entries: list[Fields]) -> list[str]:
+        time.sleep(0.02)
+        return quick(entries)
+
+    async def many(first: int) -> set[str]:
+        entries = [
+            [{"number": str(number)}, {"number": f"{number}b"}] for number in range(first, first + 100)
+        ]
+        return set(await asyncio.gather(*(intake.keeper.keep_soon(*two) for two in entries)))
+
+    intake.keeper._append = slow
+    assert asyncio.run(many(0)) == {"stream"}
+    assert sorted(one["number"] for one in intake.stream.entries) == sorted(
+        f"{number}{part}" for number in range(100) for part in ("", "b")
+    )
+    assert len(intake.stream.groups) < 10
+    intake.keeper._append = lambda _: hung.wait(30)
+    started = time.monotonic()
+    assert asyncio.run(many(100)) == {"spool"}
+    assert time.monotonic() - started < 3.0
+    intake.keeper._append = quick
+    hung.set()
 
 
 XML_BOMB = (

@@ -12,8 +12,8 @@ import pytest
 from tests.fixtures.sources import SECRETS, Intake, open_intake, post, posts
 from tests.worker.test_intake_proofs import ready, source_of
 from worker import intake_http
-from worker.intake.accept import MAX_AT_ONCE
 from worker.intake.request import Answer, Request
+from worker.intake.room import Room
 from worker.intake_http import IntakeApp
 
 BASE = "https://leads.example.com"
@@ -89,13 +89,13 @@ def test_public_address_has_the_path_that_the_proxy_took_off(
 ) -> None:
     """TASUKI_PUBLIC_URL with a path: the request is seen as the public sent it."""
     seen: list[str] = []
-    real = intake.desk.accept
+    real = intake.desk.accept_soon
 
-    def look(name: str, request: Request, at: datetime) -> Answer:
+    async def look(name: str, request: Request, at: datetime, threads: Any) -> Answer:
         seen.append(request.url)
-        return real(name, request, at)
+        return await real(name, request, at, threads)
 
-    monkeypatch.setattr(intake.desk, "accept", look)
+    monkeypatch.setattr(intake.desk, "accept_soon", look)
     one = post("hubspot/contact.creation.headers.json").request
     for path in ("/intake/hubspot", "/tasuki/intake/hubspot"):
         call(IntakeApp(intake.desk, "https://example.com/tasuki/"), scope_of(one, path), Caller([one.body]))
@@ -133,7 +133,8 @@ def test_room_is_given_back_whatever_happens(intake: Intake) -> None:
     """After many requests of every kind there is as much room as before."""
     app = IntakeApp(intake.desk, BASE)
     one = post("mautic/form_on_submit.ja.headers.json").request
-    for _ in range(MAX_AT_ONCE):
+    intake.desk.room = Room(most=20)
+    for _ in range(21):
         call(app, scope_of(one), Caller([b"x" * 2_000_000]))
         call(app, scope_of(one), Caller([one.body[:9]], hangs_up=True))
     assert call(app, scope_of(one), Caller([one.body])).status == 200

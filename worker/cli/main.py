@@ -20,6 +20,7 @@ from worker.cli import (
     queue,
     rules,
     run,
+    schema,
     sla,
     token,
     web,
@@ -53,6 +54,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(crm.app, name="crm")
 app.add_typer(intake.app, name="intake")
 app.add_typer(learn.app, name="learn")
+app.add_typer(schema.app, name="schema")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

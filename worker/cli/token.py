@@ -20,14 +20,23 @@ app = typer.Typer(help="Tokens of the HTTP API: create, list, revoke.", no_args_
 @command
 def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it, such as crm-sync.")],
-    scope: Annotated[list[str], typer.Option(help="leads:read or assignments:write; may be repeated.")],
+    scope: Annotated[
+        list[str], typer.Option(help="What it may do; may be repeated: " + ", ".join(tokens.SCOPES) + ".")
+    ],
     rep: Annotated[str | None, typer.Option(help="Only for what this rep holds.")] = None,
     expires: Annotated[str, typer.Option(help="How long it lasts, such as 12h or 90d.")] = "90d",
     as_json: JsonFlag = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept.
 
-    Example: tasuki token create crm-sync --scope leads:read --scope assignments:write --expires 90d
+    leads:read looks at leads and asks the gate, assignments:write does what a rep does, events:write sends
+    events of any type, outcomes:write sends what became of opportunities and nothing else.
+
+    For example:
+
+      tasuki token create crm-sync --scope leads:read --scope outcomes:write --expires 90d
+
+      tasuki token create website --scope events:write
     """
     lasts = timedelta(seconds=_seconds(expires))
     with transaction() as connection:
@@ -72,7 +81,7 @@ def list_(as_json: JsonFlag = False) -> None:
 @app.command("revoke")
 @command
 def revoke(number: Annotated[int, typer.Argument(help="Token number, from `token list`.")]) -> None:
-    """End a token at once.
+    """End a token at once; a web process that used it in the last seconds still takes events for 5 s.
 
     Example: tasuki token revoke 3
     """

@@ -1,11 +1,13 @@
 """The door: who is it, is it within limits, keep it, answer. A few lines of any web framework call `accept`."""
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 import msgspec
@@ -22,19 +24,29 @@ from worker.intake.proofs.adobe import Keys
 from worker.intake.proofs.tokens import without_secrets
 from worker.intake.proofs.verdict import Unproven, Unsure
 from worker.intake.request import Answer, Request
+from worker.intake.room import Room
 from worker.intake.sources import Registry, Source
 from worker.intake.tally import Rates, Tally
 from worker.intake.translating import document_of
 from worker.queue import Fields
 
-#: Requests whose bodies are read and worked on at a time; more are told to come again.
-MAX_AT_ONCE: Final = 64
+#: Bytes of a body that is looked at where it arrives; a larger one gets a thread, so that others go on.
+QUICK_BODY: Final = 16 * 1024
 #: The largest body of any source: what a web framework may read before it asks.
 MAX_BODY: Final = 8 * 1024 * 1024
 #: Under which unknown sources are counted: their names are a stranger's words.
 _NOBODY: Final = "unknown"
 #: Said instead of a refusal while no source is known; what is wrong is told to whoever runs it, not to strangers.
 _UNREAD: Final = "the file of TASUKI_SOURCES cannot be read; `tasuki intake lint` says where and why"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a proven sender sent, as it is to be kept, and what is answered once it is."""
+
+    platform: str
+    entry: Fields
+    answer: Answer
 
 
 class Desk:
@@ -51,19 +63,13 @@ class Desk:
         self._keys = keys
         self._clock = clock
         self._rates = Rates()
-        self._room = BoundedSemaphore(MAX_AT_ONCE)
+        self.room = Room()
 
-    def room_for(self, name: str) -> Answer | None:
-        """Ask for room before the body is read; None where there is (then `leave` it), else what to answer."""
-        if self._room.acquire(blocking=False):
-            return None
+    def is_full(self, name: str) -> Answer:
+        """Answer a request for which there is no room now."""
         source = self.registry.source(name)
         platform = source.platform if source is not None else "generic"
         return self._told(name, answers.refused(platform, "away", "too many requests at a time"))
-
-    def leave(self) -> None:
-        """Give the room back."""
-        self._room.release()
 
     def max_body(self, name: str) -> int:
         """Return how many bytes of a body are read for a source."""
@@ -85,15 +91,52 @@ class Desk:
             now: the time, for signatures and as the time of receipt.
 
         """
+        found = self._look_at(name, request, now)
+        if isinstance(found, Kept):
+            try:
+                self.keeper.keep(found.entry)
+            except Away as away:
+                return self._told(name, answers.refused(found.platform, "away", str(away)))
+            found = found.answer
+        return self._told(name, found)
+
+    async def accept_soon(self, name: str, request: Request, now: datetime, threads: Executor) -> Answer:
+        """Do as `accept` does, without holding up the event loop.
+
+        Args:
+            name: the source's id, from the path.
+            request: as it was sent.
+            now: the time, for signatures and as the time of receipt.
+            threads: for what takes longer than a change of threads.
+
+        """
+        if self._is_quick(name, request):
+            found = self._look_at(name, request, now)
+        else:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(threads, self._look_at, name, request, now)
+        if isinstance(found, Kept):
+            try:
+                await self.keeper.keep_soon(found.entry)
+            except Away as away:
+                return self._told(name, answers.refused(found.platform, "away", str(away)))
+            found = found.answer
+        return self._told(name, found)
+
+    def _is_quick(self, name: str, request: Request) -> bool:
+        """Tell whether a request is looked at within a millisecond or so, and without asking anybody."""
+        source = self.registry.source(name)
+        return len(request.body) <= QUICK_BODY and (source is None or source.proof.scheme != "adobe")
+
+    def _look_at(self, name: str, request: Request, now: datetime) -> Answer | Kept:
         source = self.registry.source(name)
         if source is None and self.registry.is_unread():
             return self._told(name, answers.without_sources(name, _UNREAD))
         if source is None:  # answered as whoever does not prove himself is: nothing tells which names exist
-            return self._told(name, answers.refused("generic", "unproven", "there is no such source"))
-        answer = handshake(source, request)
-        return self._told(name, answer if answer is not None else self._events(source, request, now))
+            return answers.refused("generic", "unproven", "there is no such source")
+        return handshake(source, request) or self._events(source, request, now)
 
-    def _events(self, source: Source, request: Request, now: datetime) -> Answer:
+    def _events(self, source: Source, request: Request, now: datetime) -> Answer | Kept:
         platform = source.platform
         if len(request.body) > source.max_body:
             return answers.refused(platform, "too_large", f"at most {source.max_body} bytes are taken")
@@ -108,8 +151,8 @@ class Desk:
             return answers.refused(platform, "too_many", "too many requests; come again", retry_after_s=1)
         return self._proven(source, request, now)
 
-    def _proven(self, source: Source, request: Request, now: datetime) -> Answer:
-        """Unpack, look and keep what a proven sender sent."""
+    def _proven(self, source: Source, request: Request, now: datetime) -> Answer | Kept:
+        """Unpack and look at what a proven sender sent."""
         platform, raw, problem = source.platform, request.body, None
         try:
             raw = bodies.unpack(
@@ -131,14 +174,11 @@ class Desk:
             "source": source.named,
             "received_ms": str(int(now.timestamp() * 1000)),
         }
-        try:
-            self.keeper.keep(entry)
-        except Away as away:
-            return answers.refused(platform, "away", str(away))
         soap = platform == "salesforce" and raw.lstrip().startswith(b"<")
         if problem is not None:
-            return answers.taken(platform, soap=soap, situation="unfit", reason="the payload cannot be read")
-        return answers.taken(platform, soap=soap)
+            reason = "the payload cannot be read"
+            return Kept(platform, entry, answers.taken(platform, soap=soap, situation="unfit", reason=reason))
+        return Kept(platform, entry, answers.taken(platform, soap=soap))
 
     def _told(self, name: str, answer: Answer) -> Answer:
         known = name if name in self.registry.current().sources else _NOBODY

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
 from schemas.errors import Away
@@ -35,34 +36,64 @@ class Keeper:
         """
         self._append = append
         self._spool = spool
-        self._stream = GroupCommit[Fields](append, "intake-stream")
-        self._disk = GroupCommit[Fields](spool.write, "intake-spool")
+        # An item is what one request brought: it may be many entries.
+        self._stream = GroupCommit[Sequence[Fields]](
+            lambda items: self._append(list(chain(*items))), "intake-stream"
+        )
+        self._disk = GroupCommit[Sequence[Fields]](
+            lambda items: self._spool.write(list(chain(*items))), "intake-spool"
+        )
         self._rests_until = float("-inf")
         self._closing = threading.Event()
         self._drainer: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def keep(self, fields: Fields) -> str:
-        """Return where an entry is safe now: `stream` or `spool`.
+    def keep(self, *entries: Fields) -> str:
+        """Return where the entries of a request are safe now: `stream` or `spool`.
 
         Raises:
-            Away: nowhere; it is not accepted.
+            Away: nowhere; they are not accepted.
 
         """
         if time.monotonic() >= self._rests_until:
             try:
-                self._stream.submit(fields, STREAM_S)
+                self._stream.submit(entries, STREAM_S, weight=len(entries))
                 return "stream"
             except (Away, LateError) as error:
-                self._rests_until = time.monotonic() + _REST_S
-                log.warning("queue.away", reason=type(error).__name__)
+                self._rest(error)
         try:
-            self._disk.submit(fields, SPOOL_S)
+            self._disk.submit(entries, SPOOL_S, weight=len(entries))
         except (FullError, LateError) as error:
-            log.exception("spool.full", reason=type(error).__name__)
-            raise Away("neither the queue (Valkey) nor the spool takes events") from error
+            raise _full(error) from error
         self._start_draining()
         return "spool"
+
+    async def keep_soon(self, *entries: Fields) -> str:
+        """Do as `keep` does, without holding up the event loop.
+
+        Raises:
+            Away: nowhere; they are not accepted.
+
+        """
+        if time.monotonic() >= self._rests_until:
+            try:
+                await self._stream.submit_soon(entries, STREAM_S, weight=len(entries))
+                return "stream"
+            except (Away, LateError) as error:
+                self._rest(error)
+        try:
+            await self._disk.submit_soon(entries, SPOOL_S, weight=len(entries))
+        except (FullError, LateError) as error:
+            raise _full(error) from error
+        self._start_draining()
+        return "spool"
+
+    def _rest(self, error: Exception) -> None:
+        """Ask the stream nothing for a while."""
+        was_up, at = time.monotonic() >= self._rests_until, time.monotonic()
+        self._rests_until = at + _REST_S
+        if was_up:  # once for all requests that met it
+            log.warning("queue.away", reason=type(error).__name__)
 
     def start(self) -> None:
         """Drain what an earlier run, or a killed one, left in the spool."""
@@ -99,3 +130,8 @@ class Keeper:
                     if not self._spool.waiting().segments:
                         self._drainer = None
                         return
+
+
+def _full(error: Exception) -> Away:
+    log.error("spool.full", reason=type(error).__name__)
+    return Away("neither the queue (Valkey) nor the spool takes events")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,6 +219,9 @@ class Registry:
         self._path = path
         self._environment = environment
         self._lock = threading.Lock()
+        #: Seconds for which a look at the files is good: who is asked for each request need not look for each.
+        self.look_every_s = 0.0
+        self._looked_at = float("-inf")
         self._stamp: Any = None
         self._loaded = Loaded({}, [])
         self._was_right = False
@@ -226,8 +230,10 @@ class Registry:
 
     def current(self) -> Loaded:
         """Return what is in force: the file as it stands, or, while it is broken, as it last was right."""
-        if self._path is None:
+        at = time.monotonic()
+        if self._path is None or at - self._looked_at < self.look_every_s:
             return self._loaded
+        self._looked_at = at
         stamp = self._look()
         with self._lock:
             if stamp != self._stamp:

@@ -20,7 +20,7 @@ from worker.web.auth import needs
 from worker.web.problems import Problem, Told, as_text, problem
 
 MAY_FAIL: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem} for code in (401, 403, 404, 409, 422, 429, 503)
+    code: {"model": Problem} for code in (401, 403, 404, 409, 413, 421, 422, 429, 500, 503)
 }
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"], responses=MAY_FAIL)
 
@@ -33,7 +33,9 @@ Caller = Annotated[Bearer, Depends(needs("assignments:write"))]
 class Why(Contract):
     """Why a lead is given back."""
 
-    reason: str = Field(max_length=64, description="A reason code of nurture.yaml, such as `not_now`.")
+    reason: str = Field(
+        min_length=1, max_length=64, description="A reason code of nurture.yaml, such as `not_now`."
+    )
     note: str | None = Field(default=None, max_length=1_000, description="In the rep's own words.")
 
 

@@ -25,19 +25,25 @@ def needs(scope: Scope) -> Callable[..., Bearer]:
     ) -> Bearer:
         count = guesses(request)
         if said is None:
-            raise Told(_unknown("send `Authorization: Bearer TOKEN`"))
+            raise Told(unknown("send `Authorization: Bearer TOKEN`"))
         count.check(request)
         at = now()
         found = in_transaction(lambda connection: tokens.find(connection, said.credentials, at))
         if found is None:
             count.note_wrong(request)
-            raise Told(_unknown("the token is unknown, expired or revoked"))
+            raise Told(unknown("the token is unknown, expired or revoked"))
         if scope not in found.scopes:
-            raise Told(problem(403, "scope-missing", f"the token lacks the scope {scope}", scope=scope))
+            raise Told(scope_missing(scope))
         return found
 
     return bearer
 
 
-def _unknown(detail: str) -> JSONResponse:
+def unknown(detail: str) -> JSONResponse:
+    """Return the answer to whom nobody knows."""
     return problem(401, "no-token", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def scope_missing(scope: Scope) -> JSONResponse:
+    """Return the answer to a token that may not do this."""
+    return problem(403, "scope-missing", f"the token lacks the scope {scope}", scope=scope)

@@ -5,6 +5,9 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
+from schemas.asyncapi import document
+from worker.intake.adapters.registry import ADAPTERS
+from worker.web import events_doc
 from worker.web.pages import page
 from worker.web.problems import JSON, TYPES
 
@@ -23,6 +26,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
                     content = response.get("content", {})
                     if _names(content.get("application/json", {}).get("schema", {})) == "Problem":
                         content[JSON] = content.pop("application/json")
+        events_doc.add_to(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -31,22 +35,28 @@ def _names(schema: dict[str, Any]) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
+@router.get("/asyncapi.json")
+def asyncapi(request: Request) -> dict[str, Any]:
+    """Return the document of the queue and the outgoing webhooks."""
+    return document(request.app.version, sorted(ADAPTERS))
+
+
 @router.get("/docs")
 def docs(request: Request) -> Response:
     """Return the page."""
-    document = request.app.openapi()
-    schemas = document["components"]["schemas"]
+    told = request.app.openapi()
+    schemas = told["components"]["schemas"]
     operations = [
         {
             "method": method.upper(), "path": path, "summary": operation["summary"],
             "words": operation.get("description", ""), "is_open": "security" not in operation,
             "given": _given(operation, schemas), "answers": _answers(operation, schemas),
         }
-        for path, methods in document["paths"].items()
+        for path, methods in told["paths"].items()
         for method, operation in methods.items()
     ]  # fmt: skip
     return page(
-        request, "docs.html", "en", title=document["info"]["title"], words=document["info"]["description"],
+        request, "docs.html", "en", title=told["info"]["title"], words=told["info"]["description"],
         operations=operations, problems=TYPES,
     )  # fmt: skip
 
@@ -58,6 +68,8 @@ def _given(operation: dict[str, Any], schemas: dict[str, Any]) -> list[tuple[str
         for one in operation.get("parameters", [])
     ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    while "anyOf" in body:  # the first is the one that is meant
+        body = body["anyOf"][0]
     return rows + [(name, "body", kind, words) for name, kind, words in _fields(body, schemas)]
 
 

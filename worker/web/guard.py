@@ -1,11 +1,12 @@
 """What holds for every request: known host, bounded body, safe headers, no error told in detail, all counted."""
 
 import time
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 
 from pydantic import AnyHttpUrl
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.logs import get_logger
@@ -16,8 +17,9 @@ log = get_logger()
 
 #: The largest body that is read, in bytes.
 MAX_BODY_BYTES: Final = 64 * 1024
-#: The same for webhooks, where each source has a smaller bound of its own.
+#: The same for webhooks and events, which have smaller bounds of their own.
 MAX_INTAKE_BYTES: Final = 8 * 1024 * 1024
+_EVENTS: Final = ("/v1/events", "/v1/outcomes")
 #: Asked by address or by a name of the inside: probes and scrapers. They build nothing from the host's name.
 ANY_HOST: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -101,7 +103,9 @@ class _Exchange:
         self._send = send
         self._is_secure = is_secure
         self._size = 0
-        self._most = MAX_INTAKE_BYTES if "/intake/" in scope["path"] else MAX_BODY_BYTES
+        self._most = MAX_BODY_BYTES
+        if scope["path"].endswith(_EVENTS) or "/intake/" in scope["path"]:
+            self._most = MAX_INTAKE_BYTES
         said = Headers(scope=scope).get("content-length", "")
         #: Once it is, the answer says so, whatever the app made of the rest.
         self.is_too_large = said.isdecimal() and int(said) > self._most
@@ -127,7 +131,7 @@ class _Exchange:
                 await self.refuse_size()
                 return
             self.status = message["status"]
-            self._make_safe(MutableHeaders(scope=message))
+            message["headers"] = self._safe(message.get("headers", ()))
             await self._send(message)
         elif message.get("body") is not None and not self._is_done:
             self._is_done = not message.get("more_body", False)
@@ -135,9 +139,18 @@ class _Exchange:
 
     _is_done = False
 
-    def _make_safe(self, headers: MutableHeaders) -> None:
-        for name, value in SAFE_HEADERS.items():
-            headers[name] = value
-        headers["Cache-Control"] = "public, max-age=3600" if "/static/" in self.scope["path"] else "no-store"
+    def _safe(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the answer's headers with ours in the place of any of the same names."""
+        kept = [header for header in headers if header[0].lower() not in _SAFE_NAMES]
+        kept += _SAFE_RAW
+        kept.append(_CACHED if "/static/" in self.scope["path"] else _NOT_CACHED)
         if self._is_secure:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
+            kept.append(_ONLY_TLS)
+        return kept
+
+
+_SAFE_RAW: Final = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_CACHED: Final = (b"cache-control", b"public, max-age=3600")
+_NOT_CACHED: Final = (b"cache-control", b"no-store")
+_ONLY_TLS: Final = (b"strict-transport-security", b"max-age=31536000")
+_SAFE_NAMES: Final = frozenset(name for name, _ in (*_SAFE_RAW, _CACHED, _ONLY_TLS))

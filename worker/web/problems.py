@@ -29,9 +29,11 @@ TYPES: Final = {
     "quota-used-up": "No more declines today; `quota` and `renews_at` (null: never) say how many and until when.",
     "refused": "A firm no; `detail` says why. Repeating it cannot help.",
     "too-many-guesses": "Too many wrong tokens or links from this address; wait as `Retry-After` says.",
-    "too-large": "The body is larger than 65,536 bytes.",
+    "too-many": "More requests of this token than are taken; wait as `Retry-After` says.",
+    "too-large": "The body is larger than is taken.",
+    "unsupported": "A Content-Type or Content-Encoding that is not taken; `detail` names those that are.",
     "unknown-host": "The Host header names none of ours.",
-    "away": "The database is away, or no rulebook is published; try again as `Retry-After` says.",
+    "away": "A store is away, or no rulebook is published; try again as `Retry-After` says.",
     "failed": "A fault of Tasuki.",
     "http": "What the status says.",
 }
@@ -106,6 +108,8 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even UTF-8
+        return problem(422, "invalid-request", "the body is not JSON in UTF-8", errors=[])
     name = {404: "not-found", 413: "too-large"}.get(error.status_code, "http")
     return problem(error.status_code, name, str(error.detail), headers=dict(error.headers or {}))
 

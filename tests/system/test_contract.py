@@ -1,0 +1,80 @@
+"""The HTTP API against its own document: schemathesis sends what the document allows, and what it does not."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.fixtures.system import System, eventually
+from tests.fixtures.web import Web
+from worker.local.servers import free_port
+from worker.web import guesses
+from worker.web.serve import config
+
+#: Seconds that schemathesis may take, and examples of each call.
+LONGEST_S = 40
+EXAMPLES = 12
+
+#: Which reasons there are is said by the rulebook, not by the document: a reason of the right form may be none.
+SETTINGS = """
+[[operations]]
+include-path-regex = "/(decline|recycle)$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "5xx"]
+[[operations]]
+include-path = "/v1/leads/{lead}/gate"
+parameters = { lead = "hanako@sakura.example.co.jp" }
+"""
+
+
+@pytest.fixture
+def base(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The real app behind the real server; wrong tokens are not counted, for it sends many."""
+    monkeypatch.setattr(guesses.Guesses, "are_too_many", lambda *_: False)
+    port = free_port()
+    server = uvicorn.Server(config("127.0.0.1", port))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: server.started, "the server runs")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def test_headers_without_end_are_hung_up_on(base: str) -> None:
+    """A head of any length that a proxy lets through is answered; one that never ends is not kept in memory."""
+    port = int(base.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        sent = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 40_000 + b"\r\n\r\n"
+        for _ in range(3):  # on one connection: each is counted for itself
+            one.sendall(sent)
+            assert one.recv(4_096).startswith(b"HTTP/1.1 200")
+        with pytest.raises(OSError):  # noqa: PT012 - at which of them it notices is not ours to say
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+            for number in range(2_000):
+                one.sendall(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
+
+
+def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path) -> None:
+    """All checks, every call, the same examples each time."""
+    number, _ = web.offer()
+    settings = tmp_path / "schemathesis.toml"
+    settings.write_text(SETTINGS)
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run", f"{base}/openapi.json", "--checks", "all", "--seed", "1",
+        "--generation-deterministic", "--max-examples", str(EXAMPLES), "--max-time", str(LONGEST_S),
+        "--header", f"Authorization: {web.token()['Authorization']}", "--no-color",
+    ]  # fmt: skip
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    said = "\n".join(line[:300] for line in ran.stdout.splitlines())
+    assert ran.returncode == 0, said[-20_000:] + ran.stderr[-2_000:]
+    assert "Tested: 10" in ran.stdout, said[-4_000:]
+    assert number
+    web.system.drain_here()
+    assert web.system.broken() == []
