@@ -15,6 +15,8 @@ from routing_rules.explain import (
 )  # fmt: skip
 from routing_rules.judge import judge
 from routing_rules.origins import origins
+from routing_rules.outlook import outlook
+from routing_rules.outlook_words import fall_words, filtered_words, known_words, must_words
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
@@ -22,7 +24,7 @@ from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, p
 from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
-from worker.screen import safe
+from worker.screen import SCREEN_ZONE, safe
 from worker.store import leads, reading
 from worker.store.db import transaction
 
@@ -88,6 +90,8 @@ def explain(
         assert row is not None  # noqa: S101 - it was just found
         learned = chance_of(connection, row, now_ms())
     judged = judge(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
+    falls = outlook(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
+    ahead = [(utc(fall.at_ms), fall_words(fall, loaded.book, language, SCREEN_ZONE)) for fall in falls]
     if as_json:
         for item in history:
             item["reasons"] = msgspec.json.decode(item["reasons"])
@@ -96,6 +100,8 @@ def explain(
             {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
              "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
              "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
+             "outlook": [{**msgspec.to_builtins(fall), "at": at, "words": words}
+                         for fall, (at, words) in zip(falls, ahead, strict=True)],
              "learned": None if learned is None else learned.told(language),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
@@ -111,9 +117,14 @@ def explain(
     ]
     if parts:
         print_table("\nengagement", ("activity", "points"), [*parts, ("=", judged.engagement)])
+    struck = filtered_words(judged.reasons, loaded.book, language)
+    if struck:
+        print_table("\nleft out: not done by a person", ("activity", "why", "times"), struck)
     if judged.reasons.missing:
         words = [(missing_words(item, loaded.book, language),) for item in judged.reasons.missing]
         print_table(f"\nmissing for “{judged.reasons.nearest}”", ("what",), words)
+    if ahead:
+        print_table("\nif nothing more happens", ("what",), [(words,) for _, words in ahead])
     rows = [_decision_line(item, loaded, language) for item in history]
     print_table("\ndecisions", ("at", "from", "to", "rule", "why", "rulebook"), rows)
 
@@ -127,8 +138,12 @@ def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
         )
         for index, rule in enumerate(persona.fit)
     ]
-    title = f"\nfit: {persona_name(judged.persona, loaded.book, lang)} ({judged.reasons.known:.0%} known)"
+    known = known_words(judged.persona, judged.reasons, loaded.book, lang)
+    title = f"\nfit: {persona_name(judged.persona, loaded.book, lang)} ({known})"
     print_table(title, ("rule", "points"), [*rows, ("=", judged.fit)])
+    musts = must_words(judged.persona, judged.reasons, loaded.book, lang)
+    if musts:
+        print_table("\nmust-haves", ("what", "met"), musts)
 
 
 def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -> tuple[Any, ...]:
