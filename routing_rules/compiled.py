@@ -6,6 +6,7 @@ from typing import Final
 
 from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
 from routing_rules.engagement import SIGNAL_PREFIX, Scoring, compile_scoring
+from routing_rules.machines import Marks, compile_machines
 from routing_rules.parts import Part, compile_part
 from routing_rules.stages import NEVER, StageRule, compile_until
 from routing_rules.thresholds import for_persona
@@ -14,7 +15,6 @@ from schemas.rulebook.journey import FallBack, JourneyFile
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.persona import Grades
 from schemas.rulebook.routing import Otherwise, RoutingRule
-from schemas.rulebook.scoring import Machines
 from schemas.rulebook.sla import PauseReason, SlaPolicy
 
 
@@ -92,7 +92,7 @@ class CompiledBook:
     #: Name among the parts of engagement, points, condition.
     signals: tuple[tuple[str, float, Check], ...]
     #: None: every open and click counts.
-    machines: Machines | None
+    machines: Marks | None
     fit_known: "dict[tuple[object, ...], Fit]" = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -189,7 +189,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
             (SIGNAL_PREFIX + name, signal.points, check(signal.when, judged=False))
             for name, signal in book.scoring.signals.items()
         ),
-        machines=book.scoring.machines,
+        machines=compile_machines(book.scoring.machines),
     )
 
 

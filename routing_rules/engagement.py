@@ -105,19 +105,37 @@ def engagement(
             if age < horizon:
                 points += (count if count < most else most) * by_age[age if age > 0 else 0]
         if points:
-            points = max(-rule.max_points, min(points, rule.max_points))
-            parts[kind] = round(points, 2)
-            total += parts[kind]  # the parts shown add up to the score shown
+            limit = rule.max_points
+            if points > limit:
+                points = limit
+            elif points < -limit:
+                points = -limit
+            parts[kind] = points = round(points, 2)
+            total += points  # the parts shown add up to the score shown
     if signals:
         parts.update(signals)
         total += sum(signals.values())
-    for group in scoring.groups:
-        earned = sum(parts.get(member, 0.0) for member in group.members)
-        over = round(max(-group.max_points, min(earned, group.max_points)) - earned, 2)
+    if scoring.groups:
+        total += _over_ceilings(parts, scoring.groups)
+    return (round(total, 2) if total > 0 else 0.0), parts
+
+
+def _over_ceilings(parts: dict[str, float], groups: tuple[GroupRule, ...]) -> float:
+    """Take away what goes beyond each group's ceiling, as a part of its own, and return how much that is."""
+    taken = 0.0
+    for group in groups:
+        earned = 0.0
+        for member in group.members:
+            if member in parts:
+                earned += parts[member]
+        limit = group.max_points
+        if -limit <= earned <= limit:
+            continue
+        over = round((limit if earned > 0 else -limit) - earned, 2)
         if over:
             parts[group.name] = over
-            total += over
-    return (round(total, 2) if total > 0 else 0.0), parts
+            taken += over
+    return taken
 
 
 def falls_below(

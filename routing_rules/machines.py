@@ -4,9 +4,11 @@ A pure function of the ledger, the traces and the rulebook: nothing is struck fr
 looks for other marks, or for none, counts anew from the same record.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from routing_rules.facts import DAY_MS
@@ -15,11 +17,37 @@ from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState
 from schemas.rulebook.scoring import AtOnce, Machines
 
+_Days = Mapping[int, Sequence[Trace]]
 Ledger = dict[str, dict[int, int]]
 #: kind -> why it is a machine's -> how many, over all days.
 Filtered = dict[str, dict[str, int]]
 
 _NOTHING: Final[Filtered] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What gives a machine away, in ms, with the least that is worth a closer look."""
+
+    soon_ms: int | None
+    burst: AtOnce | None
+    links: AtOnce | None
+    told: bool
+    #: So many in a day may be a burst; the longest span in which one is looked for.
+    least: int
+    span_ms: int
+
+
+def compile_machines(spec: Machines | None) -> Marks | None:
+    """Make a rulebook's marks ready to look for; None where it looks for none."""
+    if spec is None:
+        return None
+    at_once = [rule for rule in (spec.burst, spec.links) if rule is not None]
+    return Marks(
+        None if spec.soon is None else spec.soon * 1000, spec.burst, spec.links, spec.told,
+        min((rule.at_least for rule in at_once), default=TRACES_A_DAY),
+        max((rule.within * 1000 for rule in at_once), default=0),
+    )  # fmt: skip
 
 
 class _Touch(NamedTuple):
@@ -32,7 +60,7 @@ class _Touch(NamedTuple):
     told: int = 0
 
 
-def people_only(state: LeadState, marks: Machines) -> tuple[Ledger, Filtered]:
+def people_only(state: LeadState, marks: Marks) -> tuple[Ledger, Filtered]:
     """Return the ledger without what machines did, and how much that is, by kind and reason.
 
     An explicit wish to talk always counts: better one call too many than a buyer who is not heard.
@@ -43,12 +71,12 @@ def people_only(state: LeadState, marks: Machines) -> tuple[Ledger, Filtered]:
 
     """
     found: Filtered = {}
-    ledger = state.ledger
-    sent = [] if marks.soon is None else _touches(state.traces.get(SENT, {}))
-    for kind, days in state.traces.items():
-        if kind == SENT or kind in HAND_RAISES:
+    ledger, traces = state.ledger, state.traces
+    sends = traces.get(SENT, {}) if marks.soon_ms is not None else {}
+    for kind, days in traces.items():
+        if kind == SENT or kind in HAND_RAISES or not _may_be(days, sends, marks):
             continue
-        struck = _struck(kind, days, ledger[kind], sent, marks)
+        struck = _struck(kind, days, ledger[kind], _touches(sends), marks)
         if not struck:
             continue
         if ledger is state.ledger:
@@ -63,17 +91,41 @@ def people_only(state: LeadState, marks: Machines) -> tuple[Ledger, Filtered]:
     return ledger, found or _NOTHING
 
 
-def _touches(days: Mapping[int, Sequence[Trace]]) -> list[_Touch]:
+def _may_be(days: _Days, sends: _Days, marks: Marks) -> bool:
+    """Tell whether a closer look is worth it. It is asked for every event, and mostly the answer is no."""
+    least, span_ms, soon_ms = marks.least, marks.span_ms, marks.soon_ms
+    if len(days) >= TRACED_DAYS:
+        return True
+    for day, kept in days.items():
+        if len(kept) >= least or (kept[-1][0] >= DAY_MS - span_ms and day + 1 in days):
+            return True
+        same_day = sends.get(day)
+        for trace in kept:
+            if len(trace) > 3:  # noqa: PLR2004 - it says when the mail was sent, or that it was a machine
+                return True
+            if soon_ms is None or not sends:
+                continue
+            at_ms = trace[0]
+            if at_ms <= soon_ms and day - 1 in sends:
+                return True
+            if same_day is not None:
+                before = bisect_right(same_day, (at_ms, math.inf))
+                if before and at_ms - same_day[before - 1][0] <= soon_ms:
+                    return True
+    return False
+
+
+def _touches(days: _Days) -> list[_Touch]:
     """Return traces in the order of their instants; a moment may lie across midnight (UTC: nine in Tokyo)."""
     return [_Touch(day * DAY_MS + trace[0], *trace[1:]) for day in sorted(days) for trace in days[day]]
 
 
 def _struck(
     kind: str,
-    days: Mapping[int, Sequence[Trace]],
+    days: _Days,
     counts: Mapping[int, int],
     sent: Sequence[_Touch],
-    marks: Machines,
+    marks: Marks,
 ) -> list[tuple[int, str, int]]:
     """Return what a kind loses: day, reason, number."""
     touches = _touches(days)
@@ -83,8 +135,8 @@ def _struck(
             _mark(reasons, _at_once(touches, marks.burst), "burst")
         if marks.links is not None:
             _mark(reasons, _many_links(touches, marks.links), "links")
-        if marks.soon is not None:
-            _mark(reasons, _soon_after(touches, sent, marks.soon * 1000), "soon")
+        if marks.soon_ms is not None:
+            _mark(reasons, _soon_after(touches, sent, marks.soon_ms), "soon")
     if marks.told:
         _mark(reasons, (place for place, touch in enumerate(touches) if touch.told), "told")
     found = [
@@ -152,9 +204,7 @@ def _same_mail(touch: _Touch, sent: _Touch) -> bool:
     return not touch.message or not sent.message or touch.message == sent.message
 
 
-def _beyond(
-    kind: str, days: Mapping[int, Sequence[Trace]], counts: Mapping[int, int]
-) -> Iterator[tuple[int, str, int]]:
+def _beyond(kind: str, days: _Days, counts: Mapping[int, int]) -> Iterator[tuple[int, str, int]]:
     """Find what has no trace because there was too much of it: that cannot be told apart, and counts nothing."""
     for day, traces in days.items():
         if len(traces) >= TRACES_A_DAY and counts[day] > len(traces):

@@ -79,7 +79,7 @@ def _fading(node: Node) -> Until:
         return _fading_test(node)
     parts = tuple(_fading(part) for part in node.parts)
     if node.combiner == "any":
-        return lambda facts: max((part(facts) for part in parts), default=NEVER)
+        return _latest(parts)
     check, tests = compile_node(node), _moving(node)
 
     def all_of(facts: Facts) -> float:
@@ -88,6 +88,17 @@ def _fading(node: Node) -> Until:
         return _searched(facts, check, tests)
 
     return all_of
+
+
+def _latest(parts: tuple[Until, ...]) -> Until:
+    def until(facts: Facts) -> float:
+        latest = NEVER
+        for part in parts:
+            end = part(facts)
+            latest = max(latest, end)
+        return latest
+
+    return until
 
 
 def _fading_test(test: Test) -> Until:
@@ -99,7 +110,19 @@ def _fading_test(test: Test) -> Until:
         return lambda facts: ALWAYS if check(facts) else NEVER
     kind = test.field.removeprefix(ACTIVITY_PREFIX)
     least, within = operators.get("at_least", 1), operators.get("within_days")
+    if least == 1 and within is not None and within == int(within):
+        return _once_within(kind, int(within))
     return lambda facts: _enough_until(facts.ledger.get(kind, {}), least, within)
+
+
+def _once_within(kind: str, within: int) -> Until:
+    """Compile the usual evidence: once in so many days."""
+
+    def until(facts: Facts) -> float:
+        days = facts.ledger.get(kind)
+        return (max(days) + within) * DAY_MS if days else NEVER
+
+    return until
 
 
 def _raised(span_ms: float) -> Until:
@@ -116,8 +139,8 @@ def _enough_until(days: dict[int, int], least: float, within: float | None) -> f
         return ALWAYS
     if within is None:
         return ALWAYS if sum(days.values()) >= least else NEVER
-    if least == 1:
-        return math.ceil(max(days) + within) * DAY_MS if days else NEVER
+    if sum(days.values()) < least:
+        return NEVER
     newest_first = sorted(days, reverse=True)
     for at, newest in enumerate(newest_first):
         count = 0
