@@ -170,10 +170,10 @@ class EventData(BaseModel):
     #: What the lead did, for `lead.activity` (and for a capture that is itself an act, as a form).
     activity: ActivityKind | None = None
     #: Of a mail that was sent, opened or clicked: its name (one for each mailing will do), and when it was sent.
-    message: Line | None = None
-    sent_at: AwareDatetime | None = None
+    mail_id: Line | None = None
+    mail_sent_at: AwareDatetime | None = None
     #: The link that was clicked.
-    link: LongLine | None = None
+    mail_link: LongLine | None = None
     #: The program that did it, and whether the sender takes it for a machine.
     user_agent: LongLine | None = None
     machine: bool | None = None
@@ -224,8 +224,8 @@ class Event(BaseModel):
         said = {name: value for name, value in data.__dict__.items() if value is not None}
         if data.consent is not None:
             said["consent"] = {channel: word for channel, word in data.consent.items() if word is not None}
-        if data.sent_at is not None:
-            said["sent_at"] = (data.sent_at - _EPOCH) // _MS
+        if data.mail_sent_at is not None:
+            said["mail_sent_at"] = (data.mail_sent_at - _EPOCH) // _MS
         at_ms = (self.time - _EPOCH) // _MS
         return flatten(self.id, self.source, self.type, at_ms, self.subject, self.identity_keys, said)
 
@@ -233,7 +233,7 @@ class Event(BaseModel):
 #: Outcome type -> what it says of the opportunity.
 DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
 #: Fields of `data` on how an activity came about.
-_TOUCH: Final = frozenset({"message", "link", "sent_at", "user_agent", "machine"})
+_TOUCH: Final = frozenset({"mail_id", "mail_link", "mail_sent_at", "user_agent", "machine"})
 _NOT_PROFILE: Final = ("activity", "consent", "opportunity", "amount", "currency", "reason", *_TOUCH)
 #: Fields of `data` that describe the lead itself; the others are what it did, permits or bought.
 PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
@@ -305,12 +305,12 @@ def flatten(
 
 def _touch(said: dict[str, Any]) -> tuple[int, int, int, int]:
     """Take out of `said` how an activity came about. Names are only compared, so a hash of 32 bits will do."""
-    message, link = said.pop("message", None), said.pop("link", None)
+    mail, link = said.pop("mail_id", None), said.pop("mail_link", None)
     agent, machine = said.pop("user_agent", None), said.pop("machine", False)
     return (
-        0 if message is None else zlib.crc32(message.encode()) or 1,
+        0 if mail is None else zlib.crc32(mail.encode()) or 1,
         0 if link is None else zlib.crc32(link.encode()) or 1,
-        max(0, said.pop("sent_at", 0)),
+        max(0, said.pop("mail_sent_at", 0)),
         int(machine or (agent is not None and is_machine(agent))),
     )
 

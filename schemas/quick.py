@@ -223,9 +223,9 @@ _CHANNELS: Final = frozenset({"email", "phone", "all"})
 _REP = r"[a-z][a-z0-9_]{0,63}"
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(PROFILE | {"opportunity", "reason"}, _line(500)),
-    **dict.fromkeys(("link", "user_agent"), _line(4_000)),
-    "message": _line(500),
-    "sent_at": _at_ms,
+    **dict.fromkeys(("mail_link", "user_agent"), _line(4_000)),
+    "mail_id": _line(500),
+    "mail_sent_at": _at_ms,
     "machine": _flag,
     "email": _email,
     "employees": _count,

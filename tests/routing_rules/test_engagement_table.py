@@ -127,9 +127,9 @@ def _mails(text: str, day: datetime) -> LeadState:
                     "UA=iPhone": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Safari/604.1",
                 }[word]
             elif word.startswith("-"):
-                said["sent_at"] = (at - timedelta(seconds=float(word[1:]))).isoformat()
+                said["mail_sent_at"] = (at - timedelta(seconds=float(word[1:]))).isoformat()
             else:
-                said["link" if word.startswith("/") else "message"] = word
+                said["mail_link" if word.startswith("/") else "mail_id"] = word
         kind = what if "_" in what else f"email_{what}"
         fold(state, an_event(type="lead.activity", time=at, activity=kind, **said), NOW_MS + DAY_MS)
     return state
@@ -243,7 +243,7 @@ _EVENTS = st.lists(
         st.sampled_from(["email_sent", "email_open", "email_click", "pricing_view"]),
         st.sampled_from([0, 1, 2, 3, 7, 8, 9, 90, 3_600, 3_601, 86_400]),
         st.fixed_dictionaries({}, optional={
-            "message": st.sampled_from(["a", "b"]), "link": st.sampled_from(["/x", "/y", "/z"]), "machine": st.booleans(),
+            "mail_id": st.sampled_from(["a", "b"]), "mail_link": st.sampled_from(["/x", "/y", "/z"]), "machine": st.booleans(),
         }),
     ), max_size=20,
 )  # fmt: skip
