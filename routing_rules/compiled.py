@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
-from routing_rules.engagement import Scoring, compile_scoring
+from routing_rules.engagement import SIGNAL_PREFIX, Scoring, compile_scoring
+from routing_rules.machines import Marks, compile_machines
 from routing_rules.parts import Part, compile_part
+from routing_rules.stages import NEVER, StageRule, compile_until
+from routing_rules.thresholds import for_persona
 from schemas.rulebook.book import Rulebook
+from schemas.rulebook.journey import FallBack, JourneyFile
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.persona import Grades
 from schemas.rulebook.routing import Otherwise, RoutingRule
@@ -22,6 +26,8 @@ class CompiledPersona:
     fit: tuple[tuple[int, Check], ...]
     most: int
     disqualify: tuple[tuple[str, Check], ...]
+    #: What it must have, and whether a lead is kept out while nobody knows.
+    must: tuple[tuple[Check, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +63,17 @@ class CompiledBook:
     stages: tuple[str, ...]
     #: from the last stage to the first: stage and its evidence.
     evidence: tuple[tuple[str, Check], ...]
+    #: from the last stage to the second, with until when each holds.
+    stage_rules: tuple[StageRule, ...]
+    #: Whether a lead whose evidence grew too old goes where the journey says.
+    falls_back: bool
     sales_may_start_rank: int
     ready: tuple[CompiledReady, ...]
     #: The rules towards which nurture leads. "Ask for a demo" is always one step away and helps nobody who
     #: nurtures: such rules are among them only for want of others.
     guiding: tuple[CompiledReady, ...]
+    #: persona with thresholds of its own -> its rules, and those towards which nurture leads it.
+    ready_of: dict[str, tuple[tuple[CompiledReady, ...], tuple[CompiledReady, ...]]]
     tracks: tuple[CompiledTrack, ...]
     routes: tuple[tuple[RoutingRule, Check], ...]
     otherwise: Otherwise
@@ -75,6 +87,12 @@ class CompiledBook:
     source: Rulebook
     #: The fields that fit asks, where many leads share their values; then it is worked out once for each.
     fit_fields: tuple[str, ...] | None
+    #: Share of a persona's points of which fit is reckoned at least.
+    least_known: float
+    #: Name among the parts of engagement, points, condition.
+    signals: tuple[tuple[str, float, Check], ...]
+    #: None: every open and click counts.
+    machines: Marks | None
     fit_known: "dict[tuple[object, ...], Fit]" = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -89,6 +107,10 @@ class Fit:
     rules: list[int]
     #: Share of the persona's points of which the facts are known, 0-1.
     known: float
+    #: Index of each must-have that it lacks: it cannot fit, and `fit` is 0.
+    lacks: tuple[int, ...] = ()
+    #: Index of each must-have of which nobody knows.
+    open: tuple[int, ...] = ()
 
 
 #: Fields whose values hardly any two leads share.
@@ -116,6 +138,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
             fit=tuple((rule.points, check(rule.when, judged=False)) for rule in persona.fit),
             most=sum(rule.points for rule in persona.fit),
             disqualify=tuple((one.reason, check(one.when, judged=False)) for one in persona.disqualify),
+            must=tuple((check(one.when, judged=False), one.unknown == "refuse") for one in persona.must),
         )
         for persona in book.persona.personas
     )
@@ -125,6 +148,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         if stage in book.journey.evidence
     )
     ready = tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in book.readiness.ready)
+    own = {persona: _ready_of(book, persona) for rule in book.readiness.ready for persona in rule.personas}
     home_pool: dict[str, str] = {}
     for pool in book.team.pools:
         for member in pool.members:
@@ -137,9 +161,12 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         stage_rank=ranks,
         stages=stages,
         evidence=evidence,
+        stage_rules=tuple(_stage_rule(stage, book.journey) for stage in reversed(stages[1:])),
+        falls_back=bool(book.journey.falls_back),
         sales_may_start_rank=ranks[book.journey.sales_may_start_at],
         ready=ready,
-        guiding=tuple(rule for rule in ready if not rule.is_hand_raise) or ready,
+        guiding=_guiding(ready),
+        ready_of={persona: (rules, _guiding(rules)) for persona, rules in own.items()},
         tracks=tuple(
             CompiledTrack(track.id, check(track.when), track.review_after * 1000)
             for track in book.nurture.tracks
@@ -153,10 +180,16 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         home_pool=home_pool,
         source=book,
         fit_fields=_shared_fields(
-            parse(rule.when, stages=stages, judged=False)
+            parse(when, stages=stages, judged=False)
             for persona in book.persona.personas
-            for rule in persona.fit
+            for when in [*(rule.when for rule in persona.fit), *(one.when for one in persona.must)]
         ),
+        least_known=book.persona.least_known,
+        signals=tuple(
+            (SIGNAL_PREFIX + name, signal.points, check(signal.when, judged=False))
+            for name, signal in book.scoring.signals.items()
+        ),
+        machines=compile_machines(book.scoring.machines),
     )
 
 
@@ -166,6 +199,28 @@ def _shared_fields(nodes: Iterable[Node]) -> tuple[str, ...] | None:
     if any(test.field in _OWN or test.spec.kind in ("activity", "hand_raise") for test in tests):
         return None
     return tuple(sorted({test.field for test in tests}))
+
+
+def _stage_rule(stage: str, journey: JourneyFile) -> StageRule:
+    back = journey.falls_back.get(stage)
+    if stage not in journey.evidence:
+        return StageRule(stage, lambda _facts: NEVER, *_back(back))
+    node = parse(journey.evidence[stage], judged=False)
+    return StageRule(stage, compile_until(node), *_back(back))
+
+
+def _back(back: FallBack | None) -> tuple[str | None, int]:
+    return (None, 0) if back is None else (back.to, back.lasts * 1000)
+
+
+def _ready_of(book: Rulebook, persona: str) -> tuple[CompiledReady, ...]:
+    stages = tuple(book.journey.stages)
+    rules = book.readiness.ready
+    return tuple(_ready(rule.name, parse(for_persona(rule, persona), stages=stages)) for rule in rules)
+
+
+def _guiding(rules: tuple[CompiledReady, ...]) -> tuple[CompiledReady, ...]:
+    return tuple(rule for rule in rules if not rule.is_hand_raise) or rules
 
 
 def _asks_to_talk(node: Node) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
 from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing
 
@@ -141,8 +142,18 @@ def field_name(field: str, book: CompiledBook, lang: Lang) -> str:
 
 
 def activity_name(kind: str, book: CompiledBook, lang: Lang) -> str:
-    """Return an activity's name as ops wrote it."""
-    rule = book.source.scoring.activities.get(kind)
+    """Return the name of an activity, a signal or a group's ceiling as ops wrote it."""
+    scoring = book.source.scoring
+    if kind.startswith(GROUP_PREFIX):
+        name = kind.removeprefix(GROUP_PREFIX)
+        group = scoring.groups.get(name)
+        said = _said(group.name if group else None, name, lang)
+        return f"上限超過分: {said}" if lang == "ja" else f"beyond the ceiling of: {said}"
+    if kind.startswith(SIGNAL_PREFIX):
+        name = kind.removeprefix(SIGNAL_PREFIX)
+        signal = scoring.signals.get(name)
+        return _said(signal.name if signal else None, name, lang)
+    rule = scoring.activities.get(kind)
     return _said(rule.name if rule else None, kind, lang)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from routing_rules.facts import DAY_MS
+from routing_rules.traces import TRACED, leave, merge_traces
 from schemas.event import GUESS_SOURCE
 from schemas.lead import Deal, LeadState
 from schemas.lead_event import LeadEvent
@@ -33,7 +34,7 @@ def fold(state: LeadState, event: LeadEvent, received_ms: int) -> int:
         if word is None or at_ms > word[0] or _newer(word, at_ms, value):
             facts[name] = (at_ms, value)
     if event.activity is not None:
-        _count(state, event.activity, at_ms)
+        _count(state, event.activity, at_ms, event.touch)
     for channel, allowed in event.consent.items():
         if _newer_consent(state.consent.get(channel), at_ms, allowed=allowed):
             state.consent[channel] = (at_ms, allowed)
@@ -54,7 +55,9 @@ def _fold_guess(state: LeadState, event: LeadEvent, at_ms: int) -> int:
         if name != "email" and _newer_guess(state.guessed.get(name), (at_ms, provider, value)):
             state.guessed[name] = (at_ms, provider, value)
     if event.activity is not None:
-        _count(state, event.activity, at_ms)  # no provider sends one; what an event counts is counted
+        _count(
+            state, event.activity, at_ms, event.touch
+        )  # no provider sends one; what an event counts is counted
     state.newest_ms = max(state.newest_ms, at_ms)
     return at_ms
 
@@ -93,7 +96,7 @@ def _deal_rank(deal: Deal) -> tuple[int, int, float, str, str]:
     return (deal.at_ms, _STEP[deal.status], amount, deal.currency or "", deal.reason or "")
 
 
-def _count(state: LeadState, kind: str, at_ms: int) -> None:
+def _count(state: LeadState, kind: str, at_ms: int, touch: tuple[int, int, int, int] | None) -> None:
     days = state.ledger.get(kind)
     day = at_ms // DAY_MS
     if days is None:
@@ -102,6 +105,8 @@ def _count(state: LeadState, kind: str, at_ms: int) -> None:
         days[day] = days.get(day, 0) + 1
     if at_ms > state.last.get(kind, -1):
         state.last[kind] = at_ms
+    if kind in TRACED or touch is not None:
+        leave(state.traces, kind, at_ms, touch)
 
 
 def merge(one: LeadState, other: LeadState) -> LeadState:
@@ -109,6 +114,7 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
     result = LeadState(
         facts=dict(one.facts), ledger={k: dict(v) for k, v in one.ledger.items()}, last=dict(one.last),
         consent=dict(one.consent), deals=dict(one.deals), first=one.first, guessed=dict(one.guessed), newest_ms=one.newest_ms,
+        traces={kind: {day: list(kept) for day, kept in days.items()} for kind, days in one.traces.items()},
     )  # fmt: skip
     for name, word in other.facts.items():
         if _newer(result.facts.get(name), word[0], word[1]):
@@ -126,6 +132,7 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
         if _newer_deal(result.deals.get(key), deal):
             result.deals[key] = deal
     _merge_guesses(result.guessed, other.guessed)
+    merge_traces(result.traces, other.traces)
     if other.first is not None and (result.first is None or other.first < result.first):
         result.first = other.first
     result.newest_ms = max(result.newest_ms, other.newest_ms)

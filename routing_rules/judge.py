@@ -1,12 +1,15 @@
 """The judgement: fit, engagement, buying stage, readiness, verdict. Pure; one screen to read."""
 
+import math
 from typing import Final
 
 from routing_rules.compiled import CompiledBook, CompiledPersona, Fit
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
+from routing_rules.machines import Filtered, people_only
 from routing_rules.readiness import first_ready, what_is_missing
 from routing_rules.routing import route
+from routing_rules.stages import stage_now
 from schemas.activity import HAND_RAISES
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
@@ -38,16 +41,17 @@ def judge(
 
     """
     facts = gather(state, standing, now_ms, account_owner)
+    filtered = without_machines(facts, state, book)
     best = best_fit(facts, book)
     persona, fit = best.persona, best.fit
-    points, parts = engagement(state.ledger, book.scoring, facts.today)
+    points, parts = engaged(facts, book)
     grade = fit_grade(fit, book)
     values = facts.values
     values["persona"] = persona.id
     values["fit"] = fit
     values["fit_grade"] = grade
     values["engagement"] = points
-    stage = buying_stage(facts, book)
+    stage, stage_until = buying_stage(facts, book)
     values["buying_stage"] = stage
 
     def conclude(
@@ -55,7 +59,10 @@ def judge(
         review_at_ms: int | None = None, nearest: str | None = None, missing: list[Missing] | None = None,
     ) -> Judgement:  # fmt: skip
         destination = route(facts, book) if verdict == "ready" else None
-        reasons = Reasons(best.rules, best.known, parts, rule, nearest, missing or [], destination)
+        reasons = Reasons(
+            best.rules, best.known, list(best.lacks), list(best.open), parts, filtered, stage_until, rule, nearest,
+            missing or [], destination,
+        )  # fmt: skip
         return Judgement(
             verdict, lifecycle_stage, persona.id, fit, grade, points, stage, track, review_at_ms, reasons
         )
@@ -90,7 +97,7 @@ def judge(
         nearest, lacking = what_is_missing(facts, book)
     return conclude(
         "recycle" if recycled else "nurture", "nurture", rule=rule, track=chosen,
-        review_at_ms=_review_at(standing, now_ms, track.review_after_ms),
+        review_at_ms=_review_at(standing, now_ms, track.review_after_ms, stage_until),
         nearest=nearest, missing=[*missing, *lacking],
     )  # fmt: skip
 
@@ -99,7 +106,8 @@ def best_fit(facts: Facts, book: CompiledBook) -> Fit:
     """Return how well the lead matches the persona that fits best.
 
     fit = 100 * points of the rules that hold / points of all rules. An unknown fact earns nothing and is
-    told by the known share.
+    told by the known share; with `least_known` below 1, fit is reckoned of what is known. Who lacks a must-have
+    of a persona has fit 0 with it, and that persona only if none is left.
     """
     if book.fit_fields is None:
         return _best_fit(facts, book)
@@ -114,6 +122,7 @@ def best_fit(facts: Facts, book: CompiledBook) -> Fit:
 
 def _best_fit(facts: Facts, book: CompiledBook) -> Fit:
     best: Fit | None = None
+    best_rank = (-1, -1)
     for persona in book.personas:
         earned = 0
         unknown = 0
@@ -125,11 +134,43 @@ def _best_fit(facts: Facts, book: CompiledBook) -> Fit:
                 held.append(index)
             elif said is None:
                 unknown += points
-        fit = round(100 * earned / persona.most)
-        if best is None or fit > best.fit:
-            best = Fit(persona, fit, held, round(1 - unknown / persona.most, 2))
+        most: float = persona.most
+        if unknown and book.least_known < 1:
+            most = max(most - unknown, most * book.least_known)
+        fit = round(100 * earned / most)
+        lacks, unsure = _must_haves(facts, persona) if persona.must else ((), ())
+        rank = (0 if lacks else 1, fit)
+        if rank > best_rank:
+            known = round(1 - unknown / persona.most, 2)
+            best, best_rank = Fit(persona, 0 if lacks else fit, held, known, lacks, unsure), rank
     assert best is not None  # noqa: S101 - the contract asks for at least one persona
     return best
+
+
+def _must_haves(facts: Facts, persona: CompiledPersona) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the must-haves that the lead lacks, and those of which nobody knows."""
+    lacks, unsure = [], []
+    for index, (check, refuses_unknown) in enumerate(persona.must):
+        said = check(facts)
+        if said is None:
+            unsure.append(index)
+        if said is False or (said is None and refuses_unknown):
+            lacks.append(index)
+    return tuple(lacks), tuple(unsure)
+
+
+def without_machines(facts: Facts, state: LeadState, book: CompiledBook) -> Filtered:
+    """Leave out of the facts what machines did, where the rulebook looks for it, and return how much that is."""
+    if book.machines is None or not state.traces:
+        return {}
+    facts.ledger, filtered = people_only(state, book.machines)
+    return filtered
+
+
+def engaged(facts: Facts, book: CompiledBook) -> tuple[float, dict[str, float]]:
+    """Return the engagement in points, and what it is made of."""
+    held = {name: points for name, points, check in book.signals if check(facts)} if book.signals else None
+    return engagement(facts.ledger, book.scoring, facts.today, held)
 
 
 def fit_grade(fit: int, book: CompiledBook) -> str:
@@ -142,12 +183,18 @@ def fit_grade(fit: int, book: CompiledBook) -> str:
     return "C" if fit >= grades.C else "D"
 
 
-def buying_stage(facts: Facts, book: CompiledBook) -> str:
-    """Return the furthest stage that has evidence; the first stage needs none."""
+def buying_stage(facts: Facts, book: CompiledBook) -> tuple[str, int | None]:
+    """Return the furthest stage that has evidence; the first stage needs none.
+
+    Of a journey that says where leads fall back to, also when the lead does if nothing more happens.
+    """
+    if book.falls_back:
+        stage, until = stage_now(facts, book.stage_rules, book.stages[0])
+        return stage, None if until == math.inf else int(until)
     for stage, check in book.evidence:
         if check(facts):
-            return stage
-    return book.stages[0]
+            return stage, None
+    return book.stages[0], None
 
 
 def _outcome(state: LeadState) -> str | None:
@@ -210,13 +257,15 @@ def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
     return any(last[kind] > since_ms for kind in HAND_RAISES & last.keys())
 
 
-def _review_at(standing: Standing, now_ms: int, review_after_ms: int) -> int:
-    """Return the next look: after the track's time, or when the cool-down ends if that is sooner.
+def _review_at(standing: Standing, now_ms: int, review_after_ms: int, stage_until: int | None) -> int:
+    """Return the next look: after the track's time, or when the cool-down ends or the stage falls if that is sooner.
 
     Rounded up to a full UTC day's start plus a minute: engagement changes at 00:00 UTC only.
     """
     at_ms = now_ms + review_after_ms
     if review_after_ms >= DAY_MS:
         at_ms = at_ms // DAY_MS * DAY_MS + 60_000
+    if stage_until is not None:
+        at_ms = min(at_ms, stage_until)
     until = standing.cool_down_until_ms
     return min(at_ms, until) if until is not None and until > now_ms else at_ms

@@ -9,9 +9,8 @@ from typing import Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import Answer
-from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
-from routing_rules.judge import best_fit, buying_stage, fit_grade
+from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, without_machines
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState, Standing
 from schemas.learned import Value
@@ -40,18 +39,19 @@ def features(
 
     """
     facts = gather(state, standing, now_ms, account_owner)
+    without_machines(facts, state, book)
     known = facts.values
     found: dict[str, Value] = {name: known.get(name) for name in (*WORDS, *NUMBERS)}
     for name in KNOWN:
         found[f"known.{name}"] = "yes" if known.get(name) is not None else "no"
     best = best_fit(facts, book)
     persona, fit = best.persona, best.fit
-    points, _ = engagement(state.ledger, book.scoring, facts.today)
+    points, _ = engaged(facts, book)
     known["persona"], known["fit"], known["fit_grade"] = persona.id, fit, fit_grade(fit, book)
     known["engagement"] = points
     found |= {"persona": persona.id, "fit": fit, "engagement": points}
-    found["buying_stage"] = buying_stage(facts, book)
-    for kind in book.scoring:
+    found["buying_stage"], _ = buying_stage(facts, book)
+    for kind in book.scoring.kinds:
         found[f"activity.{kind}"] = facts.count(kind, None)
     for one in book.personas:
         for index, (_, check) in enumerate(one.fit):

@@ -6,13 +6,21 @@ from routing_rules.parts import Part
 from schemas.decision import Missing
 
 
+def rules_for(
+    facts: Facts, book: CompiledBook
+) -> tuple[tuple[CompiledReady, ...], tuple[CompiledReady, ...]]:
+    """Return the rules as they read for the lead's persona: all, and those towards which nurture leads."""
+    own = book.ready_of.get(facts.values["persona"]) if book.ready_of else None
+    return (book.ready, book.guiding) if own is None else own
+
+
 def first_ready(facts: Facts, book: CompiledBook) -> CompiledReady | None:
     """Return the first rule that holds.
 
     Before the stage at which sales may start, only an explicit wish to talk makes a lead ready.
     """
     may_start = book.stage_rank[facts.values["buying_stage"]] >= book.sales_may_start_rank
-    for rule in book.ready:
+    for rule in rules_for(facts, book)[0]:
         if (may_start or rule.is_hand_raise) and rule.check(facts):
             return rule
     return None
@@ -24,7 +32,7 @@ def what_is_missing(facts: Facts, book: CompiledBook) -> tuple[str | None, list[
     Nearest is the rule whose furthest part is least far off (to a tenth), then the one that stands first.
     """
     best: tuple[float, str, list[Part]] | None = None
-    for rule in book.guiding:
+    for rule in rules_for(facts, book)[1]:
         lacking: list[Part] = []
         furthest = 0.0
         for part in rule.parts:

@@ -40,8 +40,15 @@ class Reasons(msgspec.Struct, frozen=True, omit_defaults=True):
     fit_rules: list[int] = []
     #: Share of the persona's points of which the facts are known, 0-1.
     known: float = 1.0
-    #: kind -> engagement points.
+    #: Index of each must-have of the persona that the lead lacks (then it cannot fit), or that nobody knows.
+    lacks: list[int] = []
+    unknown: list[int] = []
+    #: kind, `signal.` or `group.` -> engagement points; what exceeds a group's ceiling is taken away there.
     engagement: dict[str, float] = {}
+    #: kind -> why -> how many activities count nothing because a machine did them.
+    filtered: dict[str, dict[str, int]] = {}
+    #: When the buying stage falls back if nothing more happens; only of journeys that say where to.
+    stage_until_ms: int | None = None
     #: Ready rule that held, disqualifier, CRM word or recycle reason.
     rule: str | None = None
     #: What the nearest ready rule still lacks.

@@ -5,6 +5,7 @@ Fields that are not named here are dropped: nothing in a payload can set a score
 
 import re
 import unicodedata
+import zlib
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final, Literal, get_args
@@ -27,6 +28,7 @@ from schemas.activity import ActivityKind
 from schemas.errors import NotUnderstood
 from schemas.lead import Deal
 from schemas.lead_event import LeadEvent
+from schemas.machines import is_machine
 
 #: The largest event taken, in bytes of JSON.
 MAX_EVENT_BYTES: Final = 256 * 1024
@@ -125,6 +127,8 @@ def _upper(value: str) -> str:
 _LINE: Final = "^[^\\x00-\\x1f\\x7f\u2028\u2029]*$"
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_LINE)]
+#: Links and user agents are longer.
+LongLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000, pattern=_LINE)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=_LINE)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(normal_email)]
 _Count = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -166,6 +170,14 @@ class EventData(BaseModel):
     account_owner: RepId | None = None
     #: What the lead did, for `lead.activity` (and for a capture that is itself an act, as a form).
     activity: ActivityKind | None = None
+    #: Of a mail that was sent, opened or clicked: its name (one for each mailing will do), and when it was sent.
+    mail_id: Line | None = None
+    mail_sent_at: AwareDatetime | None = None
+    #: The link that was clicked.
+    mail_link: LongLine | None = None
+    #: The program that did it, and whether the sender takes it for a machine.
+    user_agent: LongLine | None = None
+    machine: bool | None = None
     #: Permission by channel: `email`, `phone`, `all`. Absent or null says nothing; false is a withdrawal.
     consent: dict[Literal["email", "phone", "all"], bool | None] | None = None
     #: The CRM's key of the opportunity, for outcomes.
@@ -213,13 +225,17 @@ class Event(BaseModel):
         said = {name: value for name, value in data.__dict__.items() if value is not None}
         if data.consent is not None:
             said["consent"] = {channel: word for channel, word in data.consent.items() if word is not None}
+        if data.mail_sent_at is not None:
+            said["mail_sent_at"] = (data.mail_sent_at - _EPOCH) // _MS
         at_ms = (self.time - _EPOCH) // _MS
         return flatten(self.id, self.source, self.type, at_ms, self.subject, self.identity_keys, said)
 
 
 #: Outcome type -> what it says of the opportunity.
 DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
-_NOT_PROFILE: Final = ("activity", "consent", "opportunity", "amount", "currency", "reason")
+#: Fields of `data` on how an activity came about.
+_TOUCH: Final = frozenset({"mail_id", "mail_link", "mail_sent_at", "user_agent", "machine"})
+_NOT_PROFILE: Final = ("activity", "consent", "opportunity", "amount", "currency", "reason", *_TOUCH)
 #: Fields of `data` that describe the lead itself; the others are what it did, permits or bought.
 PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -274,13 +290,30 @@ def flatten(
     activity, consent = pop("activity", None), pop("consent", {})
     opportunity, amount = pop("opportunity", None), pop("amount", None)
     currency, reason = pop("currency", None), pop("reason", None)
+    touch = None if _TOUCH.isdisjoint(said) else _touch(said)
     if subject and "@" in subject and "email" not in said and keys and keys[0][0] == "email":
         said["email"] = keys[0][1]
     status = DEAL_STATUS.get(event_type)
     if status is None or opportunity is None:
-        return LeadEvent(event_id, source, event_type, at_ms, keys, said, activity, consent)
+        return LeadEvent(
+            event_id, source, event_type, at_ms, keys, said, activity, consent, None, None, touch
+        )
     deal = Deal(at_ms, status, amount, currency, reason)
-    return LeadEvent(event_id, source, event_type, at_ms, keys, said, activity, consent, opportunity, deal)
+    return LeadEvent(
+        event_id, source, event_type, at_ms, keys, said, activity, consent, opportunity, deal, touch
+    )
+
+
+def _touch(said: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Take out of `said` how an activity came about. Names are only compared, so a hash of 32 bits will do."""
+    mail, link = said.pop("mail_id", None), said.pop("mail_link", None)
+    agent, machine = said.pop("user_agent", None), said.pop("machine", False)
+    return (
+        0 if mail is None else zlib.crc32(mail.encode()) or 1,
+        0 if link is None else zlib.crc32(link.encode()) or 1,
+        max(0, said.pop("mail_sent_at", 0)),
+        int(machine or (agent is not None and is_machine(agent))),
+    )
 
 
 _NEEDED: Final = {

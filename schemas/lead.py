@@ -46,6 +46,8 @@ class LeadState(msgspec.Struct, omit_defaults=True):
     guessed: dict[str, tuple[int, str, Any]] = {}
     #: time of the newest event.
     newest_ms: int = 0
+    #: kind -> day -> what tells a machine's opens and clicks from a person's (`routing_rules.traces`).
+    traces: dict[str, dict[int, list[tuple[int, ...]]]] = {}
 
     def fact(self, name: str) -> Any:
         """Return the value of a profile field, or None when nobody said it."""

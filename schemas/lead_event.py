@@ -29,3 +29,6 @@ class LeadEvent(msgspec.Struct, frozen=True):
     #: The CRM's key of the opportunity, where this is an outcome, and its word on it.
     opportunity: str | None = None
     deal: Deal | None = None
+    #: Of an opened or clicked mail: hash of its name, hash of the link, when it was sent (ms), 1 for a machine.
+    #: 0 where nothing was said.
+    touch: tuple[int, int, int, int] | None = None

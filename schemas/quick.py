@@ -183,6 +183,12 @@ def _amount(value: Any) -> float:
     return float(value)
 
 
+def _flag(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise _UnsureError
+    return value
+
+
 def _consent(value: Any) -> dict[str, bool]:
     if type(value) is not dict:
         raise _UnsureError
@@ -217,6 +223,10 @@ _CHANNELS: Final = frozenset({"email", "phone", "all"})
 _REP = r"[a-z][a-z0-9_]{0,63}"
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(PROFILE | {"opportunity", "reason"}, _line(500)),
+    **dict.fromkeys(("mail_link", "user_agent"), _line(4_000)),
+    "mail_id": _line(500),
+    "mail_sent_at": _at_ms,
+    "machine": _flag,
     "email": _email,
     "employees": _count,
     "country": _country,

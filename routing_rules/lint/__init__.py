@@ -6,6 +6,7 @@ from routing_rules.lint.doubts import doubts
 from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
+from routing_rules.lint.scores import score_doubts, score_findings
 from routing_rules.lint.sharing import sharing_doubts, sharing_findings
 from routing_rules.lint.staff import staff_findings
 from schemas.errors import Finding
@@ -20,6 +21,7 @@ def lint(book: Rulebook) -> list[Finding]:
         *condition_findings(book),
         *reference_findings(book),
         *measure_findings(book),
+        *score_findings(book),
         *promise_findings(book),
         *staff_findings(book),
         *sharing_findings(book),
@@ -29,4 +31,10 @@ def lint(book: Rulebook) -> list[Finding]:
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return [*doubts(book), *sharing_doubts(book), *promise_doubts(book), *channel_doubts(book)]
+    return [
+        *doubts(book),
+        *score_doubts(book),
+        *sharing_doubts(book),
+        *promise_doubts(book),
+        *channel_doubts(book),
+    ]

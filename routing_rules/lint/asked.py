@@ -36,10 +36,14 @@ def conditions(book: Rulebook) -> Iterator[Asked]:
     for index, persona in enumerate(book.persona.personas):
         for at, fit in enumerate(persona.fit):
             yield Asked("persona.yaml", ("personas", index, "fit", at, "when"), fit.when, judged=False)
+        for at, must in enumerate(persona.must):
+            yield Asked("persona.yaml", ("personas", index, "must", at, "when"), must.when, judged=False)
         for at, out in enumerate(persona.disqualify):
             yield Asked("persona.yaml", ("personas", index, "disqualify", at, "when"), out.when, judged=False)
     for stage, evidence in book.journey.evidence.items():
         yield Asked("journey.yaml", ("evidence", stage), evidence, judged=False)
+    for name, signal in book.scoring.signals.items():
+        yield Asked("scoring.yaml", ("signals", name, "when"), signal.when, judged=False)
     for index, ready in enumerate(book.readiness.ready):
         yield Asked("readiness.yaml", ("ready", index, "when"), ready.when)
     for index, track in enumerate(book.nurture.tracks):

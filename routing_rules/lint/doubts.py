@@ -81,8 +81,9 @@ def _near(word: str, known: set[str] | frozenset[str]) -> str:
 
 def _stages(book: Rulebook) -> Iterator[Finding]:
     journey = book.journey
+    fallen_to = {back.to for back in journey.falls_back.values()}
     for index, stage in enumerate(journey.stages):
-        if index > 0 and stage not in journey.evidence:
+        if index > 0 and stage not in journey.evidence and stage not in fallen_to:
             words = f"no lead can be seen at {stage}: it has no evidence"
             yield Finding("journey.yaml", ("stages", index), words)
 

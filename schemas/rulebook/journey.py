@@ -1,10 +1,19 @@
 """journey.yaml: how do they buy?"""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from schemas.base import Condition, Contract, Slug, Wording
+from schemas.base import Condition, Contract, Duration, Slug, Wording
 from schemas.rulebook.example import Example
 from schemas.rulebook.persona import Agreed
+
+
+class FallBack(Contract):
+    """Where a lead is when the evidence of a stage has grown too old, and for how long."""
+
+    to: Slug
+    lasts: Annotated[Duration, Field(ge=1)]
 
 
 class JourneyFile(Contract):
@@ -15,4 +24,6 @@ class JourneyFile(Contract):
     names: dict[Slug, Wording] = {}
     evidence: dict[Slug, Condition]
     sales_may_start_at: Slug
+    #: Without it, a lead whose evidence grew too old is where its other evidence puts it.
+    falls_back: dict[Slug, FallBack] = {}
     examples: list[Example] = []

@@ -1,6 +1,7 @@
 """persona.yaml: whom do we want?"""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field
 
@@ -30,6 +31,15 @@ class FitRule(Contract):
     name: Wording | None = None
 
 
+class Must(Contract):
+    """What a lead has to have to be this persona at all; without it, it cannot fit."""
+
+    when: Condition
+    name: Wording | None = None
+    #: While nobody knows: is the lead let in, and the open question shown, or kept out?
+    unknown: Literal["allow", "refuse"] = "allow"
+
+
 class Disqualifier(Contract):
     """What rules a lead out, whatever else it is."""
 
@@ -44,6 +54,7 @@ class Persona(Contract):
     id: Slug
     name: Wording
     fit: list[FitRule] = Field(min_length=1)
+    must: list[Must] = []
     disqualify: list[Disqualifier] = []
 
 
@@ -60,5 +71,8 @@ class PersonaFile(Contract):
 
     agreed: Agreed
     grades: Grades = Grades()
+    #: Fit is reckoned of the points whose facts are known, but of at least this share of all points.
+    #: 1 counts an unknown fact as one that does not hold.
+    least_known: float = Field(default=1.0, ge=0.1, le=1)
     personas: list[Persona] = Field(min_length=1)
     examples: list[Example] = []

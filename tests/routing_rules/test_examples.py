@@ -94,7 +94,7 @@ def test_a_routing_example_that_is_not_ready_says_what_is_lacking() -> None:
     assert "lacking buying_stage, engagement for 'understands and fits'" in said[0]
 
 
-@pytest.mark.parametrize("days, count", [([0], "evaluation"), ([29], "evaluation"), ([30], "awareness")])
+@pytest.mark.parametrize("days, count", [([0], "evaluation"), ([29], "evaluation"), ([30], "interest")])
 def test_days_ago_count_back_from_now(days: list[int], count: str) -> None:
     """`within_days: 30` holds for 29 days ago and no longer for 30: today is the first day."""
     assert _came("journey", did={"pricing_view": {"days_ago": days}}, expect={"buying_stage": count}) == []

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from routing_rules import traces
 from routing_rules.facts import DAY_MS
 from routing_rules.fold import fold, merge
 from schemas.event import PROFILE
@@ -27,7 +28,12 @@ _DATA = st.fixed_dictionaries(
         "company": st.sampled_from(["青葉", "Aoba"]),
         "employees": st.sampled_from([0, 9, 10, 500]),
         "country": st.sampled_from(["JP", "us"]),
-        "activity": st.sampled_from(["pricing_view", "demo_request", "page_view"]),
+        "activity": st.sampled_from(["pricing_view", "demo_request", "page_view", "email_sent", "email_open", "email_click"]),
+        "mail_id": st.sampled_from(["mail-1", "mail-2"]),
+        "mail_link": st.sampled_from(["https://example.com/a", "https://example.com/b"]),
+        "mail_sent_at": st.sampled_from([NOW.isoformat(), (NOW - HOUR).isoformat()]),
+        "user_agent": st.sampled_from(["Mozilla/5.0 (iPhone) Safari/604.1", "python-requests/2.32.3"]),
+        "machine": st.booleans(),
         "consent": st.dictionaries(st.sampled_from(["email", "phone", "all"]), st.sampled_from([True, False, None])),
         "opportunity": st.sampled_from(["006-1", "006-2"]),
         "amount": st.sampled_from([0.0, 1.0, 5e6]),
@@ -89,6 +95,40 @@ def test_merging_changes_neither_lead(some: list[LeadEvent], others: list[LeadEv
     for event in others:
         fold(merged, event, NOW_MS)
     assert (a, b) == (folded(some), folded(others))
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep traces of two days, and of a day two, so that hypothesis reaches the ends."""
+    monkeypatch.setattr(traces, "TRACES_A_DAY", 2)
+    monkeypatch.setattr(traces, "TRACED_DAYS", 2)
+
+
+@pytest.mark.usefixtures("little_room")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), events(max_size=16), events(max_size=8))
+def test_traces_that_find_no_room_are_the_same_in_any_order(
+    data: st.DataObject, some: list[LeadEvent], others: list[LeadEvent]
+) -> None:
+    """Of each day the earliest are kept, of days the newest: in any order, and whichever leads are merged."""
+    whole = folded([*some, *others])
+    assert folded(data.draw(st.permutations([*some, *others]))) == whole
+    assert merge(folded(some), folded(others)) == merge(folded(others), folded(some)) == whole
+    assert all(
+        len(days) <= 2 and all(len(kept) <= 2 for kept in days.values()) for days in whole.traces.values()
+    )
+
+
+@given(events(max_size=12))
+def test_every_open_and_click_leaves_a_trace(stream: list[LeadEvent]) -> None:
+    """So many as were counted, day by day; of other kinds only those that a machine did by its own words."""
+    state = folded(stream)
+    for kind in ("email_sent", "email_open", "email_click"):
+        assert {day: len(kept) for day, kept in state.traces.get(kind, {}).items()} == state.ledger.get(
+            kind, {}
+        )
+    told = [event for event in stream if event.activity == "page_view" and event.touch and event.touch[3]]
+    assert sum(len(kept) for kept in state.traces.get("page_view", {}).values()) == len(told)
 
 
 @given(events())

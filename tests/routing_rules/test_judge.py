@@ -29,7 +29,7 @@ TABLE = """
 情シス部長800人 | whitepaper_download 0 0 1 1; case_study_view 0 0; page_view 0 0 0 0 0 | A | interest | nurture | basics
 情シス部長800人 | demo_request 0 | A | decision | ready | understands and fits
 情シス部長800人 | demo_request 8 | A | decision | nurture | evaluation_support
-情シス部長800人 | demo_request 15 | A | awareness | nurture | basics
+情シス部長800人 | demo_request 15 | A | evaluation | nurture | evaluation_support
 情シス部長800人 | demo_request 0; unsubscribe 0 | A | decision | ready | hand raise
 情シス課長100人 | pricing_view 0 0 1 1; event_attended 2 | B | decision | ready | understands and fits
 情シス課長100人 | webinar_registered 1; webinar_attended 0 | B | evaluation | nurture | evaluation_support
@@ -60,7 +60,7 @@ Sales manager DE | demo_request 0 | B | decision | ready | understands and fits
 only an address | | D | awareness | nurture | basics
 only an address | demo_request 0 | D | decision | nurture | basics
 only an address | webinar_attended 0 0; event_attended 0 0; whitepaper_download 0 0 | D | evaluation | nurture | basics
-free mail, 課長 | contact_request 0 | B | decision | ready | hand raise
+free mail, 課長 | contact_request 0 | B | decision | ready | understands and fits
 only a phone | demo_request 0 | A | decision | ready | understands and fits
 no address | demo_request 0 | A | decision | nurture | evaluation_support
 competitor CIO | demo_request 0 | A | decision | disqualify | competitor

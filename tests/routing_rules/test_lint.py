@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from routing_rules.lint import lint, warnings
 from schemas.rulebook.book import Rulebook
@@ -154,6 +155,23 @@ ERRORS = [
     ("sla/policies/0/contact", {"within": "0m"}, "sla.yaml policies.0.contact.within", "over before"),
     ("sla/examples", [{"policy": "usual", "rep": "who", "at": "2026-12-01T00:00:00Z", "expect": {"accept_by": "2026-12-01T00:00:00Z"}}], "sla.yaml examples.0.rep", "no rep is called who"),
     ("team/examples", [{"calendar": "moon", "at": "2026-12-01T00:00:00Z", "expect": {"open": True}}], "team.yaml examples.0.calendar", "no calendar is called moon"),
+    ("scoring/activities/pricing_view/group", "mail", "scoring.yaml activities.pricing_view.group", "no group is called mail; write groups: {mail: {max_points: 20}}"),
+    ("scoring/groups", {"mail": {"max_points": 9}}, "scoring.yaml groups.mail", "nothing is in the group mail; write `group: mail`"),
+    ("scoring/signals", {"x": {"points": 5, "when": {"activity.page_view": {"at_least": 1}}}}, "scoring.yaml signals.x.when.activity.page_view", "do not fade, but activity.page_view does"),
+    ("scoring/signals", {"x": {"points": 5, "when": {"company.domian": {"eq": "a"}}}}, "scoring.yaml signals.x.when.company.domian", "did you mean company.domain?"),
+    ("scoring/signals", {"x": {"points": 5, "when": _IT, "group": "mail"}}, "scoring.yaml signals.x.group", "no group is called mail"),
+    ("persona/personas/0/must", [{"when": {"company.contry": {"eq": "JP"}}}], "persona.yaml personas.0.must.0.when.company.contry", "did you mean company.country?"),
+    ("persona/personas/0/must", [{"when": {"fit": {"gte": 1}}}], "persona.yaml personas.0.must.0.when.fit", "made by the judgement"),
+    ("journey/falls_back", {"late": {"to": "late", "lasts": "30d"}}, "journey.yaml falls_back.late.to", "late falls back to itself; name an earlier stage, such as early"),
+    ("journey/falls_back", {"early": {"to": "late", "lasts": "30d"}}, "journey.yaml falls_back.early", "is the first stage"),
+    ("journey/falls_back", {"lat": {"to": "early", "lasts": "30d"}}, "journey.yaml falls_back.lat", "did you mean late?"),
+    ("journey/falls_back", {"late": {"to": "erly", "lasts": "30d"}}, "journey.yaml falls_back.late.to", "did you mean early?"),
+    ("readiness/ready/0/personas", {"hr": {"fit": 40}}, "readiness.yaml ready.0.personas.hr", "no persona is called hr"),
+    ("readiness/ready/0/personas", {"it": {}}, "readiness.yaml ready.0.personas.it", "asks nothing of its own"),
+    ("readiness/ready/0/personas", {"it": {"engagement": 40}}, "readiness.yaml ready.0.personas.it.engagement", "asks for at least some engagement nowhere"),
+    ("readiness/ready/0", {"name": "x", "when": {"any": [{"fit": {"gte": 50}}, {"fit": {"gte": 70}}]}, "personas": {"it": {"fit": 40}}}, "readiness.yaml ready.0.personas.it.fit", "in 2 places"),
+    ("readiness/ready/0", {"name": "x", "when": {"none": [{"fit": {"gte": 50}}]}, "personas": {"it": {"fit": 40}}}, "readiness.yaml ready.0.personas.it.fit", "nowhere"),
+    ("readiness/ready/0", {"name": "x", "when": {"buying_stage": {"at_least": "late"}}, "personas": {"it": {"buying_stage": "erly"}}}, "readiness.yaml ready.0.personas.it.buying_stage", "did you mean early?"),
 ]  # fmt: skip
 
 
@@ -201,6 +219,12 @@ DOUBTS = [
     ("team/calendars/+", {"id": "us", "zone": "America/New_York", "hours": {"mon": ["09:00-17:00"]}}, "team.yaml calendars.1.id", "no rep works by the calendar us"),
     ("team/pools/+", {"id": "spare", "name": _NAME, "members": [{"rep": "ann"}], "manager": "boss"}, "team.yaml pools.1.id", "no routing rule names the pool spare"),
     ("sla/policies/+", {"id": "hot", "name": _NAME, "accept": {"within": "1h"}, "contact": {"within": "4h"}}, "sla.yaml policies.1.id", "no routing rule promises hot"),
+    ("scoring", {"half_life_days": 7, "groups": {"mail": {"max_points": 50}}, "activities": {"email_open": {"points": 1, "max_points": 9, "group": "mail"}}}, "scoring.yaml groups.mail.max_points", "is never reached: all of mail come to 9 at most"),
+    ("persona/personas/0/must", [{"when": {}}], "persona.yaml personas.0.must.0.when", "every lead has this"),
+    ("persona/personas/0/must", [{"when": {"any": []}}], "persona.yaml personas.0.must.0.when", "no lead can ever match"),
+    ("journey/falls_back", {"late": {"to": "early", "lasts": "30d"}}, "journey.yaml falls_back.late", "the evidence of late never grows old; give it within_days"),
+    ("readiness/ready/0/personas", {"it": {"fit": 50}}, "readiness.yaml ready.0.personas.it.fit", "asks the same of it as of everybody"),
+    ("readiness/ready/0", {"name": "x", "when": {"buying_stage": {"at_least": "late"}}, "personas": {"it": {"buying_stage": "early"}}}, "readiness.yaml ready.0.personas.it.buying_stage", "before late only rules that ask for hand_raise count"),
 ]  # fmt: skip
 
 
@@ -231,4 +255,31 @@ def test_a_kind_of_ones_own_is_no_doubt_when_it_is_scored() -> None:
     documents["scoring"]["activities"]["fair_visit"] = {"points": 3}
     documents["readiness"]["ready"][0]["when"] = {"activity.fair_visit": {"at_least": 1}}
 
+    assert warnings(Rulebook.model_validate(documents)) == []
+
+
+@pytest.mark.parametrize(
+    "machines, words",
+    [
+        ({"told": False}, "looks for nothing"),
+        ({"soon": "0s"}, "greater than or equal to 1"),
+        ({"soon": "1h"}, "less than or equal to 600"),
+        ({"burst": {"at_least": 1, "within": "1s"}}, "greater than or equal to 2"),
+        ({"burst": {"at_least": 4}}, "Field required"),
+    ],
+)
+def test_marks_of_machines_that_mean_nothing_are_refused(machines: dict[str, Any], words: str) -> None:
+    """The shape of the block is checked as it is read."""
+    with pytest.raises(ValidationError, match=words):
+        _put("scoring/machines", machines)
+
+
+def test_a_stage_that_is_fallen_to_needs_no_evidence() -> None:
+    """Leads are seen there for as long as the fall lasts."""
+    documents = _documents()
+    documents["journey"] |= {
+        "stages": ["early", "middle", "late"],
+        "evidence": {"late": {"activity.pricing_view": {"within_days": 30}}},
+        "falls_back": {"late": {"to": "middle", "lasts": "30d"}},
+    }
     assert warnings(Rulebook.model_validate(documents)) == []

@@ -169,6 +169,41 @@ def test_a_held_lead_is_explained_in_both_languages(handed: System, lang: str, w
     assert tasuki("lead", "explain", "u@x.example.com", "--lang", lang).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "lang, falls, left_out, must",
+    [
+        (
+            "ja",
+            "「比較・検討」から「興味・関心」へ戻ります",
+            "送信元が自動アクセスと判定",
+            "国内企業ではない",
+        ),
+        ("en", "buying stage falls from Evaluation to Interest", "said to be a machine", "Not in Japan"),
+    ],
+)
+def test_what_falls_and_what_a_machine_did_is_explained(
+    system: System, lang: str, falls: str, left_out: str, must: str
+) -> None:
+    """When the stage falls back, what was left out and why, and the must-haves: stored as data, worded when read."""
+    lead = {"email": "v@x.example.com", "title": "Operations Manager", "employees": 250, "country": "SG"}
+    system.send([
+        event(1, subject="v", activity="pricing_view", **lead), event(2, subject="v", activity="email_click", machine=True),
+        event(3, subject="v", activity="email_sent", mail_id="m", time="2026-11-24T09:00:00+09:00"),
+        event(4, subject="v", activity="email_open", mail_id="m", time="2026-11-24T09:00:03+09:00"),
+    ])  # fmt: skip
+    system.drain_here()
+
+    explained = said("lead", "explain", "v@x.example.com", "--lang", lang)
+    assert explained["now"]["reasons"]["filtered"] == {"email_click": {"told": 1}, "email_open": {"soon": 1}}
+    assert explained["now"]["reasons"]["engagement"] == {"pricing_view": 10.0}
+    told = [one for one in explained["outlook"] if one["field"] == "buying_stage"]
+    assert falls in told[0]["words"]
+    assert told[0]["at"].startswith("2026-12-24T00:00:00")
+    screen = re.sub(r"\s+", " ", tasuki("lead", "explain", "v@x.example.com", "--lang", lang).output)
+    for words in (falls.split(maxsplit=1)[0], left_out, must):
+        assert words in screen
+
+
 def test_a_broken_rulebook_is_refused_and_the_running_one_stays(system: System, tmp_path: Path) -> None:
     """The error names file, line and column; the version in force does not change."""
     folder = tmp_path / "rules"

@@ -17,7 +17,9 @@ from routing_rules.explain import (
 from routing_rules.gate import gate_words
 from routing_rules.judge import judge
 from routing_rules.origins import origins
-from schemas.base import Lang
+from routing_rules.outlook import outlook
+from routing_rules.outlook_words import fall_words, filtered_words, known_words, must_words
+from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Reasons
 from worker import rulebooks
 from worker.cli.common import REFUSED, JsonFlag, command, console, language, print_json, print_table
@@ -90,6 +92,8 @@ def explain(
         assert row is not None  # noqa: S101 - it was just found
         learned = chance_of(connection, row, now_ms())
     judged = judge(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
+    falls = outlook(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
+    ahead = [(utc(fall.at_ms), fall_words(fall, loaded.book, words, HOME_ZONE)) for fall in falls]
     if as_json:
         for item in history:
             item["reasons"] = msgspec.json.decode(item["reasons"])
@@ -98,6 +102,8 @@ def explain(
             {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
              "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, words),
              "missing": [missing_words(item, loaded.book, words) for item in judged.reasons.missing],
+             "outlook": [{**msgspec.to_builtins(fall), "at": at, "words": told}
+                         for fall, (at, told) in zip(falls, ahead, strict=True)],
              "learned": None if learned is None else learned.told(words),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
@@ -116,11 +122,18 @@ def explain(
     if parts:
         title, *columns = said["engagement"]
         print_table(f"\n{title}", columns, [*parts, ("=", judged.engagement)])
+    struck = filtered_words(judged.reasons, loaded.book, words)
+    if struck:
+        title, *columns = said["left_out"]
+        print_table(f"\n{title}", columns, struck)
     if judged.reasons.missing:
         rows = [(missing_words(item, loaded.book, words),) for item in judged.reasons.missing]
         title, column = said["missing"]
         nearest = rule_name(judged.reasons.nearest, loaded.book, words)
         print_table("\n" + title.format(rule=nearest), (column,), rows)
+    if ahead:
+        title, column = said["ahead"]
+        print_table(f"\n{title}", (column,), [(told,) for _, told in ahead])
     title, *columns = said["decisions"]
     print_table(f"\n{title}", columns, [_decision_line(item, loaded, words) for item in history])
 
@@ -128,16 +141,22 @@ def explain(
 _HEADINGS: Final[dict[Lang, dict[str, Any]]] = {
     "ja": {
         "lead": "リード",
-        "fit": ("適合度: {persona}（判明 {known:.0%}）", "規則", "点"),
+        "fit": ("適合度: {persona}（{known}）", "規則", "点"),
+        "must": ("必須条件", "内容", "充足"),
         "engagement": ("関心度", "行動", "点"),
+        "left_out": ("除外: 人の操作ではないもの", "行動", "理由", "回数"),
         "missing": ("「{rule}」までに不足しているもの", "内容"),
+        "ahead": ("このまま何も起きない場合", "内容"),
         "decisions": ("判定の履歴", "日時", "前", "後", "規則", "理由", "ルールブック"),
     },
     "en": {
         "lead": "lead",
-        "fit": ("fit: {persona} ({known:.0%} known)", "rule", "points"),
+        "fit": ("fit: {persona} ({known})", "rule", "points"),
+        "must": ("must-haves", "what", "met"),
         "engagement": ("engagement", "activity", "points"),
+        "left_out": ("left out: not done by a person", "activity", "why", "times"),
         "missing": ("missing for “{rule}”", "what"),
+        "ahead": ("if nothing more happens", "what"),
         "decisions": ("decisions", "at", "from", "to", "rule", "why", "rulebook"),
     },
 }
@@ -152,10 +171,16 @@ def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
         )
         for index, rule in enumerate(persona.fit)
     ]
-    title, *columns = _HEADINGS[lang]["fit"]
+    said = _HEADINGS[lang]
+    title, *columns = said["fit"]
     persona_words = persona_name(judged.persona, loaded.book, lang)
-    title = "\n" + title.format(persona=persona_words, known=judged.reasons.known)
+    known = known_words(judged.persona, judged.reasons, loaded.book, lang)
+    title = "\n" + title.format(persona=persona_words, known=known)
     print_table(title, columns, [*rows, ("=", judged.fit)])
+    musts = must_words(judged.persona, judged.reasons, loaded.book, lang)
+    if musts:
+        title, *columns = said["must"]
+        print_table(f"\n{title}", columns, musts)
 
 
 def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -> tuple[Any, ...]:

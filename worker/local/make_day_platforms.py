@@ -121,7 +121,7 @@ def mautic(act: Act) -> bytes | None:
         paths = words.PAGES[act.kind]
         hit = {
             "id": 50_000 + act.number, "dateHit": at, "dateLeft": None, "redirect": None, "email": None, "lead": lead,
-            "ipAddress": [], "code": 200, "referer": None, "userAgent": "Mozilla/5.0", "trackingId": f"{act.number:040x}",
+            "ipAddress": [], "code": 200, "referer": None, "userAgent": _BROWSER, "trackingId": f"{act.number:040x}",
             "url": f"https://www.example.co.jp{paths[act.number % len(paths)]}",
         }  # fmt: skip
         return _php({"mautic.page_on_hit": [{"hit": hit, "timestamp": at}]})
@@ -205,6 +205,8 @@ def segment(act: Act) -> dict[str, Any] | None:
     return {**message, "event": words.TRACKS[act.kind], "properties": {"plan": "enterprise"}, "timestamp": at}
 
 
+#: A browser's; bare "Mozilla/5.0" is what a mail proxy calls itself.
+_BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 _MARKETO_TYPES = {
     "email_open": (10, "Open Email"),
     "email_click": (11, "Click Email"),

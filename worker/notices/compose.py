@@ -11,6 +11,7 @@ from typing import Any, Final
 from routing_rules.calendars import business_between
 from routing_rules.engagement import engagement
 from routing_rules.explain import activity_name, buying_stage_name, persona_name, rule_name
+from routing_rules.machines import Ledger, people_only
 from routing_rules.roster import Rep
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState
@@ -45,6 +46,7 @@ def about_lead(
 
     """
     today = ms(now) // _DAY_MS
+    ledger = _by_people(state, loaded)
     return {
         "lead_id": lead_id,
         "name": state.fact("name") or _joined(state),
@@ -66,8 +68,8 @@ def about_lead(
         "persona_name": _both(persona_name, judged.persona, loaded),
         "stage_name": _both(buying_stage_name, judged.buying_stage, loaded),
         "ready_name": _both(rule_name, judged.ready_rule, loaded),
-        "activities": _activities(state, loaded, today),
-        "interests": _interests(state, loaded, today),
+        "activities": _activities(state, ledger, loaded, today),
+        "interests": _interests(ledger, loaded, today),
         "hand_raise": _hand_raise(state, loaded),
         **extra,
     }
@@ -83,21 +85,31 @@ def _both(name: Any, value: str | None, loaded: Loaded) -> dict[str, str] | None
     return None if value is None else {lang: name(value, loaded.book, lang) for lang in ("ja", "en")}
 
 
-def _activities(state: LeadState, loaded: Loaded, today: int) -> list[dict[str, Any]]:
+def _by_people(state: LeadState, loaded: Loaded) -> Ledger:
+    """Return what people did, as it was judged."""
+    machines = loaded.book.machines
+    return state.ledger if machines is None else people_only(state, machines)[0]
+
+
+def _activities(state: LeadState, ledger: Ledger, loaded: Loaded, today: int) -> list[dict[str, Any]]:
     """Return the newest kinds of activity; what we sent (worth no points) is not what the lead did."""
     points = loaded.book.source.scoring.activities
-    did = [(kind, at) for kind, at in state.last.items() if kind not in points or points[kind].points]
+    did = [
+        (kind, at)
+        for kind, at in state.last.items()
+        if ledger.get(kind) and (kind not in points or points[kind].points)
+    ]
     newest = sorted(did, key=lambda item: (-item[1], item[0]))[:ACTIVITIES]
     return [
         {"kind": kind, "at_ms": at_ms, "name": _both(activity_name, kind, loaded),
-         "count": sum(n for day, n in state.ledger.get(kind, {}).items() if day > today - COUNT_DAYS)}
+         "count": sum(n for day, n in ledger[kind].items() if day > today - COUNT_DAYS)}
         for kind, at_ms in newest
     ]  # fmt: skip
 
 
-def _interests(state: LeadState, loaded: Loaded, today: int) -> list[dict[str, Any]]:
+def _interests(ledger: Ledger, loaded: Loaded, today: int) -> list[dict[str, Any]]:
     """Return the kinds that earn the most points now."""
-    _, parts = engagement(state.ledger, loaded.book.scoring, today)
+    _, parts = engagement(ledger, loaded.book.scoring, today)
     most = sorted((item for item in parts.items() if item[1] > 0), key=lambda item: (-item[1], item[0]))
     return [
         {"kind": kind, "points": points, "name": _both(activity_name, kind, loaded)}

@@ -64,7 +64,7 @@ def translate(document: Any, source: str) -> Found:
     if what in _UNWANTED:
         return []
     contact, deal = inner(body, "contact"), inner(body, "deal")
-    kind, data = _meaning(what, deal)
+    kind, data = _meaning(what, deal, body)
     whom = own_key(contact.get("id")) or own_key(deal.get("contactid"))
     number = need_key(deal.get("id"), "deal[id]") if what in _DEALS else whom
     # Two tags can be set in one second: the tag tells them apart, as nothing else would.
@@ -74,7 +74,16 @@ def translate(document: Any, source: str) -> Found:
     return [event(kind, key=made, source=source, time=at, subject=whom, data={**person, **data})]
 
 
-def _meaning(what: str, deal: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _mail(body: dict[str, Any]) -> dict[str, Any]:
+    """Return which mail and link it was."""
+    link = inner(body, "link")
+    return {
+        "mail_id": own_key(inner(body, "campaign").get("id")),
+        "mail_link": own_key(link.get("url")) or own_key(link.get("id")),
+    }
+
+
+def _meaning(what: str, deal: dict[str, Any], body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if what == "subscribe":
         return "lead.consent", {"activity": "newsletter_signup", "consent": {"email": True}}
     if what == "unsubscribe":
@@ -84,7 +93,7 @@ def _meaning(what: str, deal: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if what in _DEALS:
         return _deal(deal)
     if what in _ACTS:
-        return "lead.activity", {"activity": _ACTS[what]}
+        return "lead.activity", {"activity": _ACTS[what], **_mail(body)}
     raise NotUnderstood(
         "type", "unknown; known are subscribe, contact_add, contact_tag_added, deal_update, ..."
     )

@@ -98,7 +98,20 @@ def _meaning(act: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = _ACTS.get(number) or slug(act.get("activityType"))
     if kind is None and number < _FIRST_CUSTOM:
         raise NotUnderstood("data.activityType", f"unknown activity type {number}; send its name")
-    return "lead.activity", {"activity": kind or f"marketo_{number}"}
+    return "lead.activity", {
+        "activity": kind or f"marketo_{number}",
+        **(_mail(act, said) if number in _ACTS else {}),
+    }
+
+
+def _mail(act: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Return which mail it was, and what tells a scanner: Marketo looks for those itself."""
+    data = {
+        "mail_id": own_key(act.get("primaryAttributeValueId")) or clean(act.get("primaryAttributeValue")),
+        "mail_link": said.get("Link"),
+        "user_agent": said.get("User Agent"),
+    }
+    return data | ({"machine": True} if is_yes(said.get("Is Bot Activity")) else {})
 
 
 def _lead(item: dict[str, Any], source: str) -> list[dict[str, Any]]:

@@ -82,11 +82,20 @@ def _meaning(name: str, act: dict[str, Any], item: dict[str, Any]) -> tuple[str,
     if name == "page_on_hit":
         clicked = act.get("redirect") and act.get("email")
         kind = "email_click" if clicked else kind_of_page(act.get("url"))
-        return "lead.activity", {"activity": kind}, act.get("dateHit")
+        data = {"activity": kind, "user_agent": clean(act.get("userAgent"))}
+        if clicked:
+            data |= {"mail_id": own_key(inner(act, "email").get("id")), "mail_link": clean(act.get("url"))}
+        return "lead.activity", data, act.get("dateHit")
     if name in ("email_on_open", "email_on_send"):
         opened = name == "email_on_open"
         at = (act.get("lastOpened") or act.get("dateRead")) if opened else act.get("dateSent")
-        return "lead.activity", {"activity": "email_open" if opened else "email_sent"}, at
+        data = {
+            "activity": "email_open" if opened else "email_sent",
+            "mail_id": own_key(inner(act, "email").get("id")),
+        }
+        if opened and clean(act.get("dateSent")):
+            data["mail_sent_at"] = instant(clean(act["dateSent"]), "dateSent")
+        return "lead.activity", data, at
     if name == "lead_channel_subscription_changed":
         return (*_permission(item), item.get("timestamp"))
     if name == "lead_post_delete":

@@ -3,7 +3,18 @@
 from typing import Any, Final
 
 from schemas.errors import NotUnderstood
-from worker.intake.adapters.shape import Found, clean, each, event, gather, inner, instant, key, own_key
+from worker.intake.adapters.shape import (
+    Found,
+    clean,
+    each,
+    event,
+    gather,
+    inner,
+    instant,
+    is_yes,
+    key,
+    own_key,
+)
 from worker.intake.adapters.words import kind_of_page, slug
 
 _TRAITS: Final = {
@@ -67,6 +78,7 @@ def _meaning(item: dict[str, Any], call: Any) -> tuple[str, dict[str, Any]]:
     context, traits, properties = inner(item, "context"), inner(item, "traits"), inner(item, "properties")
     data = _person(inner(context, "traits"))
     data["language"] = context.get("locale")
+    data["user_agent"] = context.get("userAgent") if call in ("track", "page", "screen") else None
     data["campaign"] = inner(context, "campaign").get("name")
     if call == "identify":
         return "lead.captured", {**data, **_person(traits)}
@@ -78,11 +90,19 @@ def _meaning(item: dict[str, Any], call: Any) -> tuple[str, dict[str, Any]]:
         if name in _UNSUBSCRIBED:
             return "lead.consent", {**said, "activity": "unsubscribe", "consent": {"email": False}}
         kind = _EVENTS.get(name, name) if name else "other"
-        return "lead.activity", {**said, "activity": kind}
+        return "lead.activity", {**said, **_mail(properties), "activity": kind}
     if call in ("page", "screen"):
         url = properties.get("path") or properties.get("url") or inner(context, "page").get("path")
         return "lead.activity", {**data, "activity": kind_of_page(url)}
     raise NotUnderstood("type", "unknown call; known are identify, track, page, screen, group, alias")
+
+
+def _mail(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return which mail and link it was, by the names of Segment's specification, and whether a machine did it."""
+    names = {"campaign_id": "mail_id", "email_id": "mail_id", "link_url": "mail_link"}
+    data = {name: own_key(word) for name, word in gather(properties, names).items()}
+    is_machine = any(is_yes(properties.get(name)) for name in ("machine", "prefetched"))
+    return data | ({"machine": True} if is_machine else {})
 
 
 def _person(traits: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ HOME_ZONE: Final = ZoneInfo("Asia/Tokyo")
 #: Epoch numbers from here on are milliseconds (1973), smaller ones seconds (until the year 5138).
 _FIRST_MS: Final = 100_000_000_000
 
+#: What only helps to tell a machine, and its limit: too long it is cut, and no event is refused for it.
+_HINTS: Final = {"mail_id": 500, "mail_link": 4_000, "user_agent": 4_000}
 _BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _JOINT = re.compile(r"[%|\s\x00-\x1f\x7f]")
 _MONEY = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,15})(\.\d+)?(万|億)?")
@@ -46,6 +48,9 @@ def event(
             said[name] = read(said[name])
             if said[name] is None:
                 del said[name]
+    for name, most in _HINTS.items():
+        if name in said:
+            said[name] = said[name][:most] if isinstance(said[name], str) else None
     result: dict[str, Any] = {"id": key, "source": source, "type": kind}
     if time is not None:
         result["time"] = time

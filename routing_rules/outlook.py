@@ -1,0 +1,139 @@
+"""What a lead loses by waiting, to the instant: below which line its points fall when, and when its stage does.
+
+Worked out for a reader and not for every event: nothing here changes a verdict.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from routing_rules.compiled import CompiledBook
+from routing_rules.conditions import Node, Test, parse, tests_of
+from routing_rules.engagement import engagement, falls_below
+from routing_rules.facts import DAY_MS, Facts, gather
+from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, without_machines
+from routing_rules.readiness import first_ready
+from routing_rules.stages import stage_now
+from routing_rules.thresholds import for_persona
+from schemas.activity import HAND_RAISES
+from schemas.lead import LeadState, Standing
+
+#: Nobody plans further ahead, in days.
+FURTHEST: Final = 1_100
+
+
+class Fall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that ends if nothing more happens."""
+
+    #: `engagement`, `buying_stage`, or `ready`.
+    field: str
+    #: The line, the stage, or the rule by which the lead is ready now.
+    line: Any
+    #: The first instant (ms) at which it is so no more.
+    at_ms: int
+    #: The points or the stage that it then has.
+    then: Any = None
+
+
+def outlook(
+    state: LeadState,
+    standing: Standing,
+    book: CompiledBook,
+    now_ms: int,
+    account_owner: str | None = None,
+) -> list[Fall]:
+    """Return what falls, the soonest first.
+
+    Args:
+        state: the fold of the lead's events.
+        standing: where it is in our process.
+        book: the rulebook.
+        now_ms: the instant from which is looked ahead.
+        account_owner: the rep who owns its account, if one does.
+
+    """
+    facts = gather(state, standing, now_ms, account_owner)
+    without_machines(facts, state, book)
+    best = best_fit(facts, book)
+    facts.values |= {"persona": best.persona.id, "fit": best.fit, "fit_grade": fit_grade(best.fit, book)}
+    now = _at(facts, book, now_ms)
+    falls = [*_points(now, book), *_stage(now, book), *_ready(now, book)]
+    return sorted(falls, key=lambda fall: (fall.at_ms, fall.field))
+
+
+def _at(facts: Facts, book: CompiledBook, at_ms: int) -> Facts:
+    """Return the facts as they are at another instant if nothing happens, with points and stage."""
+    then = _moved(facts, at_ms)
+    then.values["engagement"], _ = engaged(then, book)
+    then.values["buying_stage"], _ = buying_stage(then, book)
+    return then
+
+
+def _points(now: Facts, book: CompiledBook) -> Iterator[Fall]:
+    """Return when the points fall below each line that a readiness rule draws and the lead reaches."""
+    signals = {name: points for name, points, check in book.signals if check(now)}
+    for line in sorted(_lines(now.values["persona"], book), reverse=True):
+        day = falls_below(now.ledger, book.scoring, now.today, line, signals)
+        if day is not None and day <= now.today + FURTHEST:
+            left, _ = engagement(now.ledger, book.scoring, day, signals)
+            yield Fall("engagement", line, day * DAY_MS, left)
+
+
+def _lines(persona: str, book: CompiledBook) -> set[float]:
+    tests = [test for node in _rules(persona, book) for test in _positive(node) if test.field == "engagement"]
+    return {want for test in tests for operator, want in test.operators if operator == "gte"}
+
+
+def _rules(persona: str, book: CompiledBook) -> list[Node]:
+    """Return the readiness rules as they read for a persona."""
+    return [parse(for_persona(rule, persona), stages=book.stages) for rule in book.source.readiness.ready]
+
+
+def _positive(node: Node) -> Iterator[Test]:
+    """Return the tests of a condition that speak for it."""
+    if isinstance(node, Test):
+        yield node
+    elif node.combiner != "none":
+        for part in node.parts:
+            yield from _positive(part)
+
+
+def _stage(now: Facts, book: CompiledBook) -> Iterator[Fall]:
+    stage, until = stage_now(now, book.stage_rules, book.stages[0])
+    if until <= now.now_ms + FURTHEST * DAY_MS:
+        then, _ = buying_stage(_at(now, book, int(until)), book)
+        yield Fall("buying_stage", stage, int(until), then)
+
+
+def _ready(now: Facts, book: CompiledBook) -> Iterator[Fall]:
+    """Return when the lead meets no readiness rule any more."""
+    rule = first_ready(now, book)
+    if rule is None:
+        return
+    ends = _ends_of_raises(now, book)
+    last, at_ms = now.now_ms + FURTHEST * DAY_MS, now.now_ms
+    while at_ms < last:
+        _, until = stage_now(_moved(now, at_ms), book.stage_rules, book.stages[0])
+        midnight = (at_ms // DAY_MS + 1) * DAY_MS
+        at_ms = int(min(midnight, until, *(end for end in ends if end > at_ms)))
+        if first_ready(_at(now, book, at_ms), book) is None:
+            yield Fall("ready", rule.name, at_ms)
+            return
+
+
+def _ends_of_raises(now: Facts, book: CompiledBook) -> list[int]:
+    """Return the instants, off midnight, at which a wish to talk grows too old for some rule."""
+    raised = HAND_RAISES & now.last.keys()
+    spans = {
+        dict(test.operators)["within_days"]
+        for node in _rules(now.values["persona"], book)
+        for test in tests_of(node)
+        if test.spec.kind == "hand_raise"
+    }
+    return [math.floor(now.last[kind] + days * DAY_MS) + 1 for kind in raised for days in spans]
+
+
+def _moved(facts: Facts, at_ms: int) -> Facts:
+    return Facts(dict(facts.values), facts.ledger, facts.last, at_ms)
