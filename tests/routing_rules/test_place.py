@@ -117,7 +117,7 @@ def test_parked_until_the_first_who_opens() -> None:
     placed = put(desk, at("2026-11-27 03:00"))
     assert (placed.look_again_at if isinstance(placed, Park) else None) == at("2026-11-27 09:00")
     assert put(desk, at("2026-11-27 19:00")) == Offer(
-        "ben", "least_loaded", {"ann": "closed"}, {"ben": {"open": 0, "weight": 1}}
+        "ben", "least_loaded", {"ann": "closed"}, {"ben": {"open": 0, "today": 0, "weight": 1}}
     )
 
 
