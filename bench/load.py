@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,8 @@ class Load:
         """Send everything and wait for the last answer; return the seconds that it took."""
         started = time.perf_counter()
         if self._rate is None:
-            for connection in [self.idle.popleft() for _ in range(len(self.idle))]:
-                self._send(connection, next(self._requests), time.perf_counter())
+            for request in islice(self._requests, len(self.idle)):
+                self._send(self.idle.popleft(), request, time.perf_counter())
         else:
             await self._by_timetable(self._rate, started)
         await self._done

@@ -43,5 +43,6 @@ TARGETS: Final[dict[str, Target]] = {
     "http.events.rate": Target("min", 1_500),
     "http.half_load.p99": Target("max", 50),
     "http.batches.rate": Target("min", 15_000),
+    "http.batches_to_single": Target("min", 10),
     "stored.slowdown_by_cpu": Target("max", 1.25),
 }
