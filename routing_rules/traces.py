@@ -19,7 +19,7 @@ SENT: Final = "email_sent"
 #: Kinds of which every activity leaves a trace; of others only those that a machine did by its own words.
 TRACED: Final = frozenset({SENT, "email_open", "email_click"})
 #: No person opens or clicks more mails in a day.
-TRACES_A_DAY: Final = 64
+TRACES_A_DAY: Final = 32
 #: The newest days on which a kind was done.
 TRACED_DAYS: Final = 90
 

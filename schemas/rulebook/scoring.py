@@ -48,7 +48,7 @@ Moment = Annotated[Duration, Field(ge=1, le=600)]
 class AtOnce(Contract):
     """So many within a moment."""
 
-    at_least: int = Field(ge=2, le=64)
+    at_least: int = Field(ge=2, le=32)
     within: Moment
 
 

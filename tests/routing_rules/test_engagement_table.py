@@ -222,9 +222,9 @@ def test_a_flood_counts_nothing() -> None:
     )
     assert BOOK.machines is not None
     ledger, filtered = people_only(state, BOOK.machines)
-    assert filtered == {"email_click": {"too_many": 36}}
-    assert sum(ledger["email_click"].values()) == 64
-    assert len(next(iter(state.traces["email_click"].values()))) == 64
+    assert filtered == {"email_click": {"too_many": 68}}
+    assert sum(ledger["email_click"].values()) == 32
+    assert len(next(iter(state.traces["email_click"].values()))) == 32
 
 
 def test_mails_of_before_there_were_traces_still_count() -> None:
