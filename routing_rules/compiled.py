@@ -7,6 +7,7 @@ from typing import Final
 from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
 from routing_rules.engagement import Scoring, compile_scoring
 from routing_rules.parts import Part, compile_part
+from routing_rules.rest import Rest, compile_rest
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.nurture import RecycleReason
 from schemas.rulebook.persona import Grades
@@ -73,6 +74,8 @@ class CompiledBook:
     #: rep -> the first pool they are a member of.
     home_pool: dict[str, str]
     source: Rulebook
+    #: What nurture.yaml says of leads that are let rest; None where it says nothing.
+    rest: Rest | None
     #: The fields that fit asks, where many leads share their values; then it is worked out once for each.
     fit_fields: tuple[str, ...] | None
     fit_known: "dict[tuple[object, ...], Fit]" = field(default_factory=dict, compare=False, repr=False)
@@ -152,6 +155,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         reasons={reason.id: reason for reason in book.nurture.reasons},
         home_pool=home_pool,
         source=book,
+        rest=compile_rest(book.nurture, check),
         fit_fields=_shared_fields(
             parse(rule.when, stages=stages, judged=False)
             for persona in book.persona.personas

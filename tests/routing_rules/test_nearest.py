@@ -150,7 +150,7 @@ def test_rules_that_ask_otherwise_are_tried_too() -> None:
     state = a_state({"page_view": [0], "own_kind": [0, 0]})
     ways = smallest_changes(state, Standing(), book, NOW_MS)
 
-    assert [[(step.kind, step.name, step.amount) for step in way.steps] for way in ways][0] == [
+    assert [(step.kind, step.name, step.amount) for step in ways[0].steps] == [
         ("activity", "own_kind", 1), ("points", "", 4.01),
     ]  # fmt: skip
     assert after(ways[0], state, Standing(), book) == "ready"
