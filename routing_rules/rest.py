@@ -113,7 +113,9 @@ def resting(
     for rule in rest.sunset:
         if not rule.check(facts):
             continue
-        at_ms = max(since + rule.silent_ms if rule.silent_ms else 0, first + rule.age_ms if rule.age_ms else 0)
+        at_ms = max(
+            since + rule.silent_ms if rule.silent_ms else 0, first + rule.age_ms if rule.age_ms else 0
+        )
         if at_ms <= now_ms:
             return f"sunset.{rule.id}", None, now_ms + LONGEST_MS
         review_at_ms = min(review_at_ms, at_ms)

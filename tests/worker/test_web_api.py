@@ -181,9 +181,13 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
     assert problem(web.client.get(f"{path}/gate?rep={rep}", headers=theirs)) == (403, "not-yours")
     web.client.post(f"/v1/assignments/{number}/decline", headers=mine, json=WHY)
     assert problem(web.client.get(path, headers=mine)) == (404, "not-found")
-    assert web.client.get(f"{path}/gate", headers=mine).json() | {"lead_id": 0} == {
-        "lead_id": 0, "may_contact": False, "reason": "held_in_nurture", "channels": [], "track": "win_back",
+    held = web.client.get(f"{path}/gate?lang=ja", headers=mine).json()
+    assert {name: held[name] for name in ("may_contact", "reason", "channels", "track", "by_channel")} == {
+        "may_contact": False, "reason": "held_in_nurture", "channels": [], "track": "win_back", "by_channel": [],
     }  # fmt: skip
+    assert (held["reasons"], held["from"] is None) == (["held_in_nurture", "cooling_down"], False)
+    assert held["words"].startswith("不可: マーケティングが育成中です、差し戻し後の冷却期間中です")
+    assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
 
 
 def test_the_document_says_what_the_code_does(web: Web) -> None:

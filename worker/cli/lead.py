@@ -1,6 +1,7 @@
 """`tasuki lead`: one lead, its decisions with their reasons, and whether sales may contact it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -15,10 +16,21 @@ from routing_rules.explain import (
 )  # fmt: skip
 from routing_rules.judge import judge
 from routing_rules.origins import origins
+from routing_rules.outreach import CHANNELS
 from schemas.base import Lang
 from schemas.decision import Reasons
 from worker import rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
+from worker.cli.call_list import call_list
+from worker.cli.common import (
+    REFUSED,
+    USAGE,
+    JsonFlag,
+    command,
+    console,
+    fail,
+    print_json,
+    print_table,
+)
 from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
@@ -153,20 +165,50 @@ def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -
 @app.command("gate")
 @command
 def gate(
-    who: Who,
+    who: Annotated[
+        str | None, typer.Argument(help="Lead number, e-mail address, or the producer's own key.")
+    ] = None,
     rep: Annotated[str | None, typer.Option(help="The rep who asks; without it, sales as a whole.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel: phone or email.")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option("--csv", help="A call list: a CSV with a column email, phone, lead_id or ma_id."),
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="Where the list goes with its verdicts; - for standard output.")
+    ] = "-",
+    lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
     as_json: JsonFlag = False,
 ) -> None:
     """May sales contact this person now, and why (not)? Exit 0 yes, 1 no.
 
-    Example: tasuki lead gate hanako.sato@example.co.jp --rep sato
+    With --csv, every row of a call list is answered, and the exit is 0.
+
+    Examples:
+      tasuki lead gate hanako.sato@example.co.jp --rep sato --channel phone
+      tasuki lead gate --csv calls.csv --out checked.csv --lang ja
+
     """
+    if channel not in (None, *CHANNELS):
+        raise fail(f"there is no channel {channel}; there are {', '.join(CHANNELS)}", USAGE)
+    language: Lang = "ja" if lang == "ja" else "en"
+    if people is not None:
+        if who is not None:
+            raise fail("name a person, or a list with --csv; not both", USAGE)
+        call_list(people, out, rep=rep, channel=channel, lang=language, as_json=as_json)
+        return
+    if who is None:
+        raise fail("name a person, or a list with --csv", USAGE)
     with transaction() as connection:
-        answer = ask_gate(connection, who, rep)
+        answer = ask_gate(connection, who, rep, channel, language)
+    by_channel = answer.pop("channel_words")
     if as_json:
         print_json(answer)
     else:
         word = "[green]yes[/green]" if answer["may_contact"] else "[red]no[/red]"
         console.print(f"{word}: {answer['reason']} " + safe(" ".join(answer["channels"])))
+        console.print(safe(answer["words"]), soft_wrap=True)
+        for line in by_channel:
+            console.print("  " + safe(line), soft_wrap=True)
     if not answer["may_contact"]:
         raise typer.Exit(REFUSED)

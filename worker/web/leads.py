@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.base import Lang
 from schemas.errors import NotFound
+from schemas.rulebook.outreach import OutreachChannel
 from worker.looking import ask_gate, look_at_lead
 from worker.store.db import in_transaction
 from worker.tokens import Bearer
@@ -66,6 +68,21 @@ class Lead(_Row):
     events: list[dict[str, Any]] = Field(description="The newest twenty.")
 
 
+class ChannelAnswer(BaseModel):
+    """The gate's answer for one channel."""
+
+    channel: str
+    may: bool
+    reason: str = Field(
+        description="`permitted`, `permission_withdrawn`, `no_address`, `no_basis`, `tried_lately` or `quiet_hours`."
+    )
+    basis: str | None = Field(
+        description="What the contact must rest on: `opt_in`, `relationship`, `opt_out`."
+    )
+    law: str | None
+    from_: datetime | None = Field(alias="from", description="From when it may be yes.")
+
+
 class Gate(BaseModel):
     """The answer of the outreach gate."""
 
@@ -73,10 +90,17 @@ class Gate(BaseModel):
     may_contact: bool
     reason: str = Field(
         description="`with_its_rep`, `disqualified`, `no_permitted_channel`, `held_in_nurture`,"
-        " `waiting_for_a_rep`, `nobody_holds_it` or `held_by_another_rep`."
+        " `waiting_for_a_rep`, `nobody_holds_it` or `held_by_another_rep`; where sales has the lead and no channel"
+        " may be used now, the reason of the channel that opens first."
     )
-    channels: list[str] = Field(description="Permitted channels: `email`, `phone`.")
+    channels: list[str] = Field(description="Channels that may be used now: `email`, `phone`.")
     track: str | None
+    reasons: list[str] = Field(description="All that was found, the first of which is `reason`.")
+    from_: datetime | None = Field(
+        alias="from", description="From when the answer may be yes, where only time is in the way."
+    )
+    by_channel: list[ChannelAnswer] = Field(description="Each channel by itself, where sales has the lead.")
+    words: str = Field(description="The answer in one line, in the language of `lang`.")
 
 
 @router.get("/{lead}")
@@ -95,9 +119,13 @@ def lead(lead: Who, caller: Caller) -> Lead:
 def gate(
     lead: Who, caller: Caller,
     rep: Annotated[str | None, Query(max_length=64, description="The rep who asks; else sales as a whole.")] = None,
+    channel: Annotated[OutreachChannel | None, Query(description="Only this channel; else all.")] = None,
+    lang: Annotated[Lang, Query(description="The language of `words`.")] = "en",
 ) -> Gate:  # fmt: skip
     """Tell whether sales may contact this person now, and why (not). Ask before every call or mail."""
     if caller.rep is not None and rep not in (None, caller.rep):
         raise Told(problem(403, "not-yours", "the token is bound to another rep"))
     asks = caller.rep or rep
-    return Gate.model_validate(in_transaction(lambda connection: ask_gate(connection, lead, asks)))
+    return Gate.model_validate(
+        in_transaction(lambda connection: ask_gate(connection, lead, asks, channel, lang))
+    )
