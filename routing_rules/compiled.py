@@ -146,6 +146,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         tracks=tuple(
             CompiledTrack(track.id, check(track.when), track.review_after * 1000)
             for track in book.nurture.tracks
+            if not track.only_named
         ),
         routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
         otherwise=book.routing.otherwise,

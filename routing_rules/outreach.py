@@ -4,12 +4,15 @@
 rulebook without it adds nothing.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import phonenumbers
 
 from routing_rules import tables
 from routing_rules.facts import gather
@@ -30,6 +33,8 @@ _BY_THEMSELVES: Final = HAND_RAISES | {
     "whitepaper_download", "trial_started",
 }  # fmt: skip
 _SATURDAY: Final = 5
+#: Silences that follow one another, of several clocks, are one; but none for ever.
+_ROUNDS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,12 @@ def ask(
         return Outreach(True, base.reason, may, (base.reason,), answers)
     worst = min(answers, key=lambda one: (one.from_ms is None, one.from_ms or 0))
     return Outreach(
-        False, worst.reason, (), tuple(dict.fromkeys(one.reason for one in answers)), answers, worst.from_ms
+        False,
+        worst.reason,
+        (),
+        tuple(dict.fromkeys(one.reason for one in (worst, *answers))),
+        answers,
+        worst.from_ms,
     )
 
 
@@ -133,7 +143,7 @@ def _one(
         return ChannelAnswer(channel, False, "no_basis", needs, law)
     if spec.pause and person.tried_ms is not None and now_ms < person.tried_ms + spec.pause * 1_000:
         return ChannelAnswer(channel, False, "tried_lately", needs, law, person.tried_ms + spec.pause * 1_000)
-    until = silent_until(spec, channel, country, now_ms)
+    until = silent_until(spec, channel, zones_of(person.state.fact("phone"), country, spec.zone), now_ms)
     if until is not None:
         return ChannelAnswer(channel, False, "quiet_hours", needs, law, until)
     return ChannelAnswer(channel, True, "permitted", needs, law)
@@ -162,22 +172,38 @@ def _zones() -> dict[str, tuple[str, ...]]:
     return {country: tuple(names.split()) for country, names in tables.rows("zones.tsv")}
 
 
-def zones_of(country: str | None, otherwise: str) -> tuple[ZoneInfo, ...]:
-    """Return the clocks that a person may live by: all of their country, as nobody says which."""
-    return tuple(ZoneInfo(name) for name in _zones().get(country or "", (otherwise,)))
+@lru_cache(maxsize=65_536)
+def zones_of(phone: str | None, country: str | None, otherwise: str) -> tuple[ZoneInfo, ...]:
+    """Return the clocks that a person may live by: of their area code, else all of their country."""
+    names = _zones_of_phone(phone, country) if phone else ()
+    return tuple(ZoneInfo(name) for name in names or _zones().get(country or "", (otherwise,)))
 
 
-def silent_until(spec: OutreachSpec, channel: str, country: str | None, now_ms: int) -> int | None:
-    """Return when the silence ends in which a person's country is, or None outside of it.
+def _zones_of_phone(phone: str, country: str | None) -> tuple[str, ...]:
+    from phonenumbers import timezone  # noqa: PLC0415 - a large table, for those who ask of quiet hours only
 
-    In a country of several zones it is silent where it is so in one of them.
+    try:
+        number = phonenumbers.parse(unicodedata.normalize("NFKC", phone[:60]), country or "JP")
+    except phonenumbers.NumberParseException:
+        return ()
+    found: tuple[str, ...] = timezone.time_zones_for_number(number)
+    return () if found == (timezone.UNKNOWN_TIMEZONE,) else found
+
+
+def silent_until(spec: OutreachSpec, channel: str, zones: Sequence[ZoneInfo], now_ms: int) -> int | None:
+    """Return when the silence ends in which a person is, or None outside of it.
+
+    Where somebody may live by several clocks it is silent when one of them says so.
     """
     rules = [rule for rule in spec.quiet if channel in rule.channels]
-    if not rules:
-        return None
-    minute = now_ms // 60_000
-    ends = [_silence(rule, zone, minute) for rule in rules for zone in zones_of(country, spec.zone)]
-    return max((end for end in ends if end is not None), default=None)
+    until = now_ms
+    for _ in range(_ROUNDS if rules else 0):
+        ends = [_silence(rule, zone, until // 60_000) for rule in rules for zone in zones]
+        later = max((end for end in ends if end is not None), default=None)
+        if later is None:
+            break
+        until = later
+    return until if until > now_ms else None
 
 
 @lru_cache(maxsize=4_096)

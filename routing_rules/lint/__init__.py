@@ -3,6 +3,7 @@
 from routing_rules.lint.asked import condition_findings
 from routing_rules.lint.channels import channel_doubts, channel_findings
 from routing_rules.lint.doubts import doubts
+from routing_rules.lint.nurture import nurture_doubts, nurture_findings
 from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
@@ -24,9 +25,16 @@ def lint(book: Rulebook) -> list[Finding]:
         *staff_findings(book),
         *sharing_findings(book),
         *channel_findings(book),
+        *nurture_findings(book),
     ]
 
 
 def warnings(book: Rulebook) -> list[Finding]:
     """Return what may be meant but probably is not, in a rulebook without errors."""
-    return [*doubts(book), *sharing_doubts(book), *promise_doubts(book), *channel_doubts(book)]
+    return [
+        *doubts(book),
+        *sharing_doubts(book),
+        *promise_doubts(book),
+        *channel_doubts(book),
+        *nurture_doubts(book),
+    ]

@@ -26,6 +26,8 @@ class Track(Contract):
     id: Slug
     name: Wording
     when: Condition = {}
+    #: Takes no lead by itself: reasons, `lost` and `dormant` send leads here.
+    only_named: bool = False
     #: A held lead is looked at again after so long, even when nothing happens.
     review_after: Duration
     #: From the first on; a lead that comes back goes on where it was.
