@@ -6,7 +6,7 @@ from routing_rules.compiled import CompiledBook, CompiledPersona, Fit
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
 from routing_rules.readiness import first_ready, what_is_missing
-from routing_rules.rest import back_from_lost, resting
+from routing_rules.rest import back_from_lost, resting, stirred_at
 from routing_rules.routing import route
 from schemas.activity import HAND_RAISES
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
@@ -90,8 +90,10 @@ def judge(
     recycled = recycled or (back is not None and standing.lifecycle_stage == "lost")
     review_at_ms = _review_at(standing, now_ms, track.review_after_ms)
     if book.rest is not None:
-        rested, chosen, review_at_ms = resting(state, facts, book.rest, chosen or "", review_at_ms)
-        rule = rule or rested
+        rested, chosen, review_at_ms = resting(
+            state, facts, book.rest, chosen or "", review_at_ms, stirred_at(state, standing, back)
+        )
+        rule = "consent_withdrawn" if rule == "consent_withdrawn" else rested or rule
     nearest: str | None = None
     lacking: list[Missing] = []
     held_as_before = (standing.lifecycle_stage, standing.track, standing.buying_stage, standing.fit_grade,

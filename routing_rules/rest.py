@@ -8,7 +8,7 @@ from typing import Any, Final
 from routing_rules.conditions import Check
 from routing_rules.facts import DAY_MS, Facts
 from schemas.base import Condition
-from schemas.lead import LeadState
+from schemas.lead import LeadState, Standing
 from schemas.rulebook.nurture import NurtureFile
 
 #: What we do, or a machine does, and the lead does not: none of it wakes anybody up.
@@ -101,14 +101,20 @@ def silent_since(state: LeadState) -> int:
     return max((at for kind, at in state.last.items() if kind not in NOT_ITS_OWN), default=first)
 
 
+def stirred_at(state: LeadState, standing: Standing, back: Back | None) -> int:
+    """Return when something last happened with a lead: its own act, or it came back from sales or from a loss."""
+    happened = [silent_since(state), standing.recycled_at_ms or 0, 0 if back is None else back.at_ms]
+    return max(*happened, *(deal.at_ms for deal in state.deals.values()))
+
+
 def resting(
-    state: LeadState, facts: Facts, rest: Rest, track: str, review_at_ms: int
+    state: LeadState, facts: Facts, rest: Rest, track: str, review_at_ms: int, since: int
 ) -> tuple[str | None, str | None, int]:
     """Return rule, track and next look of a held lead: asleep, no longer written to, or as it was chosen.
 
-    The next look is never later than the instant at which another answer would be right.
+    `since` is when something last happened. The next look is never later than the instant at which another answer would be right.
     """
-    now_ms, since = facts.now_ms, silent_since(state)
+    now_ms = facts.now_ms
     first = now_ms if state.first is None else state.first[0]
     for rule in rest.sunset:
         if not rule.check(facts):

@@ -20,7 +20,7 @@ from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import fetching, merging
+from worker import fetching, merging, nurturing
 from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
@@ -217,6 +217,7 @@ def judge_and_save(
     decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
+    tracked: list[tuple[int, Judgement]] | None = [] if nurturing.is_on() else None
     for row in rows:
         verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
         state = leads.encode_state(row.state)
@@ -231,6 +232,8 @@ def judge_and_save(
                  "version": loaded.version, "value": route.value, "points": route.points, "terms": route.terms}
             )  # fmt: skip
             result.pools.add(route.pool)
+        if tracked is not None:
+            tracked.append((row.lead_id, verdict))
         ended = _ended_with_sales(row.standing.lifecycle_stage, verdict)
         if ended == "opened":
             opened.append(row.lead_id)
@@ -239,6 +242,8 @@ def judge_and_save(
     leads.save_leads(connection, made, changed)
     leads.insert_decisions(connection, decided)
     crm.mark(connection, [row[0] for row in decided if row[4] in WITH_SALES], now)
+    if tracked:
+        nurturing.follow_tracks(connection, nurturing.wanted_of(tracked), loaded, now)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)
