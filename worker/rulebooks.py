@@ -14,7 +14,7 @@ from schemas.errors import Away, Finding, Refused, RulebookError
 from schemas.rulebook.book import SIGNED, Rulebook
 from schemas.rulebook.sla import SlaPolicy
 from worker import rulebook_files
-from worker.store import clocks
+from worker.store import clocks, rescoring
 from worker.store.db import run, transaction
 
 
@@ -139,18 +139,19 @@ def _put_in_force(connection: Connection, version: int, book: Rulebook, now: dat
         "INSERT INTO tasuki.pool SELECT unnest(cast(:p AS text[])) ON CONFLICT DO NOTHING",
         p=[pool.id for pool in book.team.pools],
     )
-    run(
+    held = run(
         connection,
         "UPDATE tasuki.lead SET review_at = :now WHERE review_at IS NOT NULL AND rulebook_version <> :v"
         " AND lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL",
         now=now, v=version,
     )  # fmt: skip
-    run(
+    lost = run(
         connection,
         "UPDATE tasuki.lead SET review_at = :now WHERE rulebook_version <> :v AND lifecycle_stage = 'lost'"
         " AND merged_into IS NULL AND (:comes_back OR review_at IS NOT NULL)",
         now=now, v=version, comes_back=bool(book.nurture.lost),
     )  # fmt: skip
+    rescoring.ask(connection, version, held.rowcount + lost.rowcount, now)
     run(connection, "UPDATE tasuki.waiting SET look_again_at = least(look_again_at, :now)", now=now)
 
 

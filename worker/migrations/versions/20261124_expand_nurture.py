@@ -1,4 +1,4 @@
-"""Stays on nurture tracks, what the MA platform is told of them, and lost leads that come back."""
+"""Stays on nurture tracks, what the MA platform is told of them, and lost leads that come back; how far a rescoring is."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "20261124_link_policy"
 
 
 def upgrade() -> None:
-    """Add a table, indexes and a view; nothing that was there changes."""
+    """Add tables, indexes and a view; nothing that was there changes."""
     sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
     op.execute(sql.replace(":", "\\:"))

@@ -24,3 +24,13 @@ CREATE INDEX lead_lost_review ON tasuki.lead (review_at)
 
 CREATE VIEW tasuki.v_track_stay AS
     SELECT stay_id, lead_id, track, because, entered_at, left_at, left_because, before_s FROM tasuki.track_stay;
+
+-- What was to be judged again after each publish; what is left of it are the leads whose review is due since.
+CREATE TABLE tasuki.rescoring (
+    rescoring_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version integer NOT NULL,
+    asked_at timestamptz NOT NULL,
+    leads bigint NOT NULL,
+    done_at timestamptz
+);
+CREATE UNIQUE INDEX rescoring_open ON tasuki.rescoring ((true)) WHERE done_at IS NULL;
