@@ -6,7 +6,7 @@ from routing_rules.compiled import CompiledBook, CompiledPersona, Fit
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
 from routing_rules.readiness import first_ready, what_is_missing
-from routing_rules.rest import back_from_lost, resting, stirred_at
+from routing_rules.rest import Back, back_from_lost, resting, stirred_at
 from routing_rules.routing import route
 from schemas.activity import HAND_RAISES
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
@@ -177,6 +177,12 @@ def _outcome(state: LeadState) -> str | None:
         return "won"
     newest = max(deal.at_ms for deal in state.deals.values())
     return None if "opened" in statuses or _raised_hand_since(state, newest) else "lost"
+
+
+def loss_of(state: LeadState, book: CompiledBook) -> Back | None:
+    """Return when a lead that counts as lost comes back, by the rules of `lost`."""
+    lost = book.rest is not None and _outcome(state) == "lost"
+    return back_from_lost(state, book.rest) if lost and book.rest is not None else None
 
 
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:

@@ -43,14 +43,19 @@ def short_words(ways: Sequence[Way], book: CompiledBook, lang: Lang) -> str:
 
 def brief(ways: Sequence[Way]) -> list[Way]:
     """Return the smallest way of each kind, at most `SAID_AT_ONCE`; a wish to talk only for want of others."""
+    own = [way for way in ways if way.steps and way.steps[-1].name not in HAND_RAISES] or list(ways)
     kinds: dict[str, Way] = {}
-    for way in ways:
-        if way.from_ms != ways[0].from_ms:
-            continue
-        last = way.steps[-1]
-        kinds.setdefault("hand_raise" if last.name in HAND_RAISES else last.kind, way)
-    own = [way for kind, way in kinds.items() if kind != "hand_raise"]
-    return (own or list(kinds.values()))[:SAID_AT_ONCE]
+    for way in own:
+        if way.from_ms == own[0].from_ms:
+            kinds.setdefault(way.steps[-1].kind if way.steps else "", way)
+    return list(kinds.values())[:SAID_AT_ONCE]
+
+
+def shown(ways: Sequence[Way], most: int) -> list[Way]:
+    """Return the smallest ways, and of the wishes to talk, which always do, only one."""
+    raised = [way for way in ways if way.steps and way.steps[-1].name in HAND_RAISES]
+    own = [way for way in ways if way not in raised]
+    return [*own[: most - len(raised[:1])], *raised[:1]]
 
 
 def way_words(way: Way, book: CompiledBook, lang: Lang) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from routing_rules.compiled import CompiledBook
 from routing_rules.fold import fold
 from routing_rules.judge import JUDGEMENT, judge
 from schemas.decision import Judgement
@@ -302,10 +303,15 @@ def _decision_row(
 
 def replay(inputs: str, loaded: Loaded) -> Judgement:
     """Compute a decision again from its stored inputs."""
+    return judge(*inputs_of(inputs, loaded))
+
+
+def inputs_of(inputs: str, loaded: Loaded) -> tuple[LeadState, Standing, CompiledBook, int, str | None]:
+    """Return what a judgement rested on, in the order in which `judge` takes it."""
     stored = msgspec.json.decode(inputs)
     state = msgspec.convert(stored["state"], LeadState, strict=False)
     standing = msgspec.convert(stored["standing"], Standing)
-    return judge(state, standing, loaded.book, stored["now_ms"], stored["account_owner"])
+    return state, standing, loaded.book, stored["now_ms"], stored["account_owner"]
 
 
 def utc_ms(at_ms: int) -> datetime:

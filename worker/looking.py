@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 from routing_rules.outreach import as_data
 from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
+from worker import rulebooks
+from worker.explaining import held_words
 from worker.now import now
 from worker.outreach import ask_all, asked_now
 from worker.store import leads, reading
@@ -20,6 +22,19 @@ def look_at_lead(connection: Connection, who: str) -> dict[str, Any]:
 
     """
     return reading.one_lead(connection, reading.find_lead(connection, who))
+
+
+def look_at_held(connection: Connection, who: str) -> dict[str, Any]:
+    """Return a lead as `look_at_lead` does, with what a held lead carries under `nurture`.
+
+    Raises:
+        Refused: none, or more than one, is known as `who`.
+
+    """
+    found = look_at_lead(connection, who)
+    row = leads.read_lead(connection, found["lead_id"])
+    found["nurture"] = None if row is None else held_words(row, rulebooks.current(connection))
+    return found
 
 
 def ask_gate(

@@ -15,8 +15,9 @@ from schemas.lead import Standing
 from schemas.rulebook.outreach import OutreachSpec
 from tests.factories import NOW, NOW_MS, WHO, a_rulebook, a_state, ms
 
-SPEC = a_rulebook().nurture.outreach
-assert SPEC is not None
+_SHIPPED = a_rulebook().nurture.outreach
+assert _SHIPPED is not None
+SPEC = _SHIPPED.model_copy(update={"pause": 4 * 3600})
 TOKYO = ZoneInfo("Asia/Tokyo")
 TEL = {"phone": "+81 3-0000-1234"}
 MAIL = {"email": "hanako@aoba.example.co.jp"}

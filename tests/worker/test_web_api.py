@@ -197,7 +197,7 @@ def test_the_document_says_what_the_code_does(web: Web) -> None:
     assert set(document["paths"]) == {
         "/v1/assignments/{assignment_id}/accept", "/v1/assignments/{assignment_id}/decline",
         "/v1/assignments/{assignment_id}/contacted", "/v1/assignments/{assignment_id}/recycle",
-        "/v1/leads/{lead}", "/v1/leads/{lead}/gate", "/healthz", "/readyz",
+        "/v1/leads/{lead}", "/v1/leads/{lead}/gate", "/v1/leads/{lead}/explain", "/healthz", "/readyz",
     }  # fmt: skip
     number, _ = web.offer()
     token = web.token()

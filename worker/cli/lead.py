@@ -31,6 +31,8 @@ from worker.cli.common import (
     print_json,
     print_table,
 )
+from worker.cli.lead_explain import explain_decisions, print_held, print_ways
+from worker.explaining import explain_now, held_words
 from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
@@ -59,7 +61,8 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     with transaction() as connection:
         lead = look_at_lead(connection, who)
         row = leads.read_lead(connection, lead["lead_id"])
-    assert row is not None  # noqa: S101 - it was just found
+        assert row is not None  # noqa: S101 - it was just found
+        lead["nurture"] = held_words(row, rulebooks.current(connection))
     facts = origins(row.state, row.standing, now_ms(), row.account_owner)
     lead["account"] = row.account_key
     lead["facts"] = [
@@ -71,6 +74,8 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     simple = [(key, value) for key, value in lead.items() if not isinstance(value, list | dict)]
     print_table(f"lead {lead['lead_id']}", ("field", "value"), simple)
     console.print("keys: " + safe(", ".join(f"{kind}={value}" for kind, value in lead["keys"])))
+    if lead["nurture"] is not None:
+        print_held(lead["nurture"])
     if lead["waiting"]:
         print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
     for name in ("facts", "assignments", "clocks", "events"):
@@ -85,13 +90,22 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
 def explain(
     who: Who,
     lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
+    decision: Annotated[
+        int | None, typer.Option(help="One decision in full, by its number; 0 for every one.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Explain a lead: the judgement now, and every decision with its reasons and what was missing.
 
-    Example: tasuki lead explain hanako.sato@example.co.jp --lang ja
+    Examples:
+      tasuki lead explain hanako.sato@example.co.jp --lang ja
+      tasuki lead explain hanako.sato@example.co.jp --decision 0
+
     """
     language: Lang = "ja" if lang == "ja" else "en"
+    if decision is not None:
+        explain_decisions(who, decision, language, as_json=as_json)
+        return
     with transaction() as connection:
         lead_id = reading.find_lead(connection, who)
         row = leads.read_lead(connection, lead_id)
@@ -109,6 +123,7 @@ def explain(
              "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
              "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
              "learned": None if learned is None else learned.told(language),
+             "table": explain_now(row, loaded, language)["table"], "held": held_words(row, loaded),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
         return
@@ -126,6 +141,7 @@ def explain(
     if judged.reasons.missing:
         words = [(missing_words(item, loaded.book, language),) for item in judged.reasons.missing]
         print_table(f"\nmissing for “{judged.reasons.nearest}”", ("what",), words)
+    print_ways(row, loaded, language)
     rows = [_decision_line(item, loaded, language) for item in history]
     print_table("\ndecisions", ("at", "from", "to", "rule", "why", "rulebook"), rows)
 

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from schemas.base import Lang
 from schemas.errors import NotFound
 from schemas.rulebook.outreach import OutreachChannel
-from worker.looking import ask_gate, look_at_lead
+from worker.explaining import explain_lead
+from worker.looking import ask_gate, look_at_held, look_at_lead
 from worker.store.db import in_transaction
 from worker.tokens import Bearer
 from worker.web.assignments import MAY_FAIL
@@ -66,6 +68,37 @@ class Lead(_Row):
     assignments: list[Assignment]
     clocks: list[dict[str, Any]]
     events: list[dict[str, Any]] = Field(description="The newest twenty.")
+    nurture: dict[str, Any] | None = Field(
+        description="Of a held lead: its track, what is missing in words, the smallest changes, what comes next."
+    )
+
+
+class TableRow(BaseModel):
+    """One line of an explanation."""
+
+    section: str = Field(description="`fit`, `engagement`, `stage`, `rule`, `missing`, `way` or `next`.")
+    heading: str
+    what: str
+    points: float | None
+
+
+class Explanation(_Row):
+    """One judgement or decision in a sentence and a table."""
+
+    sentence: str
+    table: list[TableRow]
+    ways: list[dict[str, Any]] = Field(description="The smallest changes that would have made it ready.")
+
+
+class Explained(BaseModel):
+    """A lead explained."""
+
+    lead_id: int
+    lifecycle_stage: str
+    rulebook_version: int
+    now: Explanation
+    held: dict[str, Any] | None = Field(description="As `nurture` of the lead.")
+    decisions: list[Explanation] = Field(description="The oldest first.")
 
 
 class ChannelAnswer(BaseModel):
@@ -109,10 +142,27 @@ def lead(lead: Who, caller: Caller) -> Lead:
 
     A token that is bound to a rep sees the leads that this rep holds now, and no other.
     """
-    found = in_transaction(lambda connection: look_at_lead(connection, lead))
+    found = in_transaction(lambda connection: look_at_held(connection, lead))
     if caller.rep is not None and found["owner"] != caller.rep:
         raise NotFound(f"no lead is known as {lead!r}")
     return Lead.model_validate(found)
+
+
+@router.get("/{lead}/explain")
+def explain(
+    lead: Who, caller: Caller, lang: Annotated[Lang, Query(description="The language of all words.")] = "en"
+) -> Explained:
+    """Explain a lead: the judgement of this moment and every decision, each in a sentence and a table.
+
+    A token that is bound to a rep is told of the leads that this rep holds now, and of no other.
+    """
+
+    def look(connection: Connection) -> dict[str, Any]:
+        if caller.rep is not None and look_at_lead(connection, lead)["owner"] != caller.rep:
+            raise NotFound(f"no lead is known as {lead!r}")
+        return explain_lead(connection, lead, lang)
+
+    return Explained.model_validate(in_transaction(look))
 
 
 @router.get("/{lead}/gate")
