@@ -97,10 +97,11 @@ def explain(
 ) -> None:
     """Explain a lead: the judgement now, and every decision with its reasons and what was missing.
 
-    Examples:
-      tasuki lead explain hanako.sato@example.co.jp --lang ja
-      tasuki lead explain hanako.sato@example.co.jp --decision 0
+    For example:
 
+      tasuki lead explain hanako.sato@example.co.jp --lang ja
+
+      tasuki lead explain hanako.sato@example.co.jp --decision 0
     """
     language: Lang = "ja" if lang == "ja" else "en"
     if decision is not None:
@@ -200,10 +201,11 @@ def gate(
 
     With --csv, every row of a call list is answered, and the exit is 0.
 
-    Examples:
-      tasuki lead gate hanako.sato@example.co.jp --rep sato --channel phone
-      tasuki lead gate --csv calls.csv --out checked.csv --lang ja
+    For example:
 
+      tasuki lead gate hanako.sato@example.co.jp --rep sato --channel phone
+
+      tasuki lead gate --csv calls.csv --out checked.csv --lang ja
     """
     if channel not in (None, *CHANNELS):
         raise fail(f"there is no channel {channel}; there are {', '.join(CHANNELS)}", USAGE)
