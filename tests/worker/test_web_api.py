@@ -190,6 +190,33 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
     assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
 
 
+def test_a_held_lead_says_what_it_needs_and_each_decision_is_explained(web: Web) -> None:
+    """What would make it ready, what comes next, and every decision in a sentence and a table, in both languages."""
+    number, rep = web.offer()
+    mine, all_of_it = web.token("leads:read", rep=rep), web.token("leads:read", "assignments:write")
+    path = "/v1/leads/" + WHO["email"]
+    assert web.client.get(path, headers=mine).json()["nurture"] is None
+    web.client.post(f"/v1/assignments/{number}/decline", headers=all_of_it, json=WHY)
+    held = web.client.get(path, headers=all_of_it).json()["nurture"]
+    assert held["track_name"] == {"ja": "再育成（営業からの差し戻し）", "en": "Win back"}
+    assert held["recycle_count"] == 1
+    assert held["needs"]["ja"].startswith("2027-01-23 以降に、")
+    assert {"review", "cool_down_ends", "falls_asleep", "any_event"} <= {one["what"] for one in held["next"]}
+    assert all(one["ja"] and one["en"] for name in ("missing", "ways", "next") for one in held[name])
+    for lang, ready, declined in (
+        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: ナーチャリング中。"),
+        ("en", "Ready for sales by rule", "declined: Not now. Now: held in nurture."),
+    ):
+        told = web.client.get(f"{path}/explain?lang={lang}", headers=all_of_it).json()
+        assert told["now"]["sentence"]
+        assert {"fit", "engagement", "stage", "rule", "missing", "way", "next"} == {
+            r["section"] for r in told["now"]["table"]
+        }
+        assert ready in told["decisions"][0]["sentence"]
+        assert told["decisions"][-1]["sentence"].endswith(declined)
+    assert problem(web.client.get(f"{path}/explain", headers=mine)) == (404, "not-found")
+
+
 def test_the_document_says_what_the_code_does(web: Web) -> None:
     """Each answer that these calls give stands in /openapi.json, with its media type and its fields."""
     document = web.client.get("/openapi.json").json()
@@ -209,7 +236,8 @@ def test_the_document_says_what_the_code_does(web: Web) -> None:
         ("post", "/v1/assignments/{assignment_id}/decline", "999", WHY, token),
         ("post", "/v1/assignments/{assignment_id}/decline", str(number), WHY, web.token("leads:read")),
         ("get", "/v1/leads/{lead}", WHO["email"], None, token), ("get", "/v1/leads/{lead}", "nobody", None, token),
-        ("get", "/v1/leads/{lead}/gate", WHO["email"], None, token), ("get", "/healthz", "", None, {}),
+        ("get", "/v1/leads/{lead}/gate", WHO["email"], None, token),
+        ("get", "/v1/leads/{lead}/explain", WHO["email"], None, token), ("get", "/healthz", "", None, {}),
         ("get", "/readyz", "", None, {}),
     ]  # fmt: skip
     for method, template, value, body, headers in calls:
