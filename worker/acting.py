@@ -1,12 +1,13 @@
 """Flow C: what a rep does with a lead, answered at once: done, or overtaken and by whom."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
+from routing_rules.judge import judge
 from routing_rules.sla import start_clock
 from schemas.errors import NotFound, NotYours, Overtaken, ReasonNeeded, Refused
 from schemas.handover import Act
@@ -272,11 +273,34 @@ def _recycle(
     run(
         connection,
         "UPDATE tasuki.lead SET recycle_count = recycle_count + 1, recycled_at = :now, cool_down_until = :until,"
-        " track = coalesce(:track, track), review_at = :until WHERE lead_id = :l",
+        " track = coalesce(:track, track), review_at = :review WHERE lead_id = :l",
         now=now, until=until, track=track, l=held.lead_id,
+        review=_next_look(connection, held.lead_id, track, now, until, loaded),
     )  # fmt: skip
     _move_lead(connection, held, now, stage="nurture", rule=rule, loaded=loaded)
     nurturing.follow_tracks(connection, {held.lead_id: (track, rule)}, loaded, now)
+
+
+def _next_look(
+    connection: Connection, lead_id: int, track: str, now: datetime, until: datetime, loaded: Loaded
+) -> datetime:
+    """Return when a lead that was handed back is looked at again: at the end of its cool-down, or sooner."""
+    row = leads.read_lead(connection, lead_id)
+    if row is None:
+        return until
+    standing = msgspec.structs.replace(
+        row.standing,
+        lifecycle_stage="nurture",
+        track=track,
+        recycled_at_ms=ms(now),
+        cool_down_until_ms=ms(until),
+    )
+    judged = judge(row.state, standing, loaded.book, ms(now), row.account_owner)
+    return (
+        until
+        if judged.review_at_ms is None
+        else min(until, datetime.fromtimestamp(judged.review_at_ms / 1_000, UTC))
+    )
 
 
 def _where_it_was(connection: Connection, lead_id: int, loaded: Loaded) -> str:

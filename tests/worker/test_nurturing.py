@@ -140,6 +140,21 @@ def test_a_reason_with_a_track_goes_there_and_its_rep_never_has_the_lead_again(m
     assert told(ma)[-1][:4] == ("track_stop", None, "win_back", "understands and fits")
 
 
+def test_a_long_cool_down_hides_no_rest(ma: System) -> None:
+    """Handed back for half a year, a silent lead still falls asleep on its day, and is looked at in between."""
+    judge(ma, event(1, "lead.captured", email="a@sakura.example.co.jp", **READY))
+    at = now()
+    give_back(offer(ma), "competitor_chosen", at)
+    recycled = ma.one("SELECT recycled_at FROM tasuki.lead")
+    asleep = recycled + timedelta(days=120)
+    while (due := ma.one("SELECT review_at FROM tasuki.lead")) < asleep:
+        assert review(due) == 1
+    assert abs(due - asleep) < timedelta(seconds=1)
+    review(due)
+    assert told(ma)[-1][:4] == ("track_move", "sleepers", "win_back", "dormant")
+    assert ma.one("SELECT cool_down_until FROM tasuki.lead") == recycled + timedelta(days=180)
+
+
 def test_whoever_withdraws_permission_is_stopped_and_comes_back_with_it(ma: System) -> None:
     """A withdrawal of mail stops the track; permission given anew enrols again."""
     judge(ma, event(1, "lead.captured", phone="03-0000-1234", **PERSON))
