@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from routing_rules.coming import Next, next_words
 from routing_rules.compiled import CompiledBook
 from routing_rules.explain import (
     activity_name,
@@ -18,7 +19,6 @@ from routing_rules.explain import (
     track_name,
 )
 from routing_rules.nearest_words import shown, way_words
-from routing_rules.outlook import Next, next_words
 from schemas.base import Lang
 from schemas.decision import Judgement, Way
 

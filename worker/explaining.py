@@ -7,11 +7,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.breakdown import Row, breakdown, section_name
+from routing_rules.coming import Next, next_words, what_comes
 from routing_rules.explain import decided_by, missing_words, sentence, stage_name, track_name
 from routing_rules.judge import judge
 from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words, way_words
-from routing_rules.outlook import Next, next_words, outlook
 from schemas.base import Lang
 from schemas.decision import Judgement, Reasons, Way
 from schemas.errors import NotFound
@@ -39,7 +39,7 @@ def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = outlook(judged, row.state, row.standing, loaded.book, at)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
     book, zone = loaded.book, zone_of(loaded)
 
     def both(words: Any) -> dict[str, str]:
@@ -66,7 +66,7 @@ def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = outlook(judged, row.state, row.standing, loaded.book, at)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
     return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 
@@ -90,7 +90,7 @@ def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[s
     judged = judge(state, standing, book, at, owner)
     judged = msgspec.structs.replace(judged, reasons=msgspec.json.decode(item["reasons"], type=Reasons))
     ways = smallest_changes(state, standing, book, at, owner)
-    coming = outlook(judged, state, standing, book, at)
+    coming = what_comes(judged, state, standing, book, at)
     return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_rules.breakdown import breakdown, section_name
+from routing_rules.coming import next_words, what_comes
 from routing_rules.explain import sentence
 from routing_rules.facts import DAY_MS
 from routing_rules.judge import judge
 from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words
-from routing_rules.outlook import next_words, outlook
 from routing_rules.steps import place_on
 from schemas.base import Lang
 from schemas.lead import Deal, LeadState, Standing
@@ -123,7 +123,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
     state, standing = lead(who, what, since)
     judged = judge(state, standing, BOOK, NOW_MS)
     ways = smallest_changes(state, standing, BOOK, NOW_MS)
-    rows = breakdown(judged, ways, outlook(judged, state, standing, BOOK, NOW_MS), BOOK, lang, TOKYO)
+    rows = breakdown(judged, ways, what_comes(judged, state, standing, BOOK, NOW_MS), BOOK, lang, TOKYO)
     lines = [
         f"{section_name(row.section, lang)} {row.what}" + ("" if row.points is None else f" {row.points:g}")
         for row in rows
@@ -186,7 +186,7 @@ def test_the_points_of_the_table_add_up(did: Any, who: str, since: str) -> None:
     what = "; ".join(f"{kind} {' '.join(map(str, days))}" for kind, days in did.items() if days)
     state, standing = lead(who, what, since)
     judged = judge(state, standing, BOOK, NOW_MS)
-    rows = breakdown(judged, [], outlook(judged, state, standing, BOOK, NOW_MS), BOOK, "en", TOKYO)
+    rows = breakdown(judged, [], what_comes(judged, state, standing, BOOK, NOW_MS), BOOK, "en", TOKYO)
     for section, total in (("fit", judged.fit), ("engagement", judged.engagement)):
         *parts, last = [row.points or 0.0 for row in rows if row.section == section]
         assert last == total
@@ -206,7 +206,7 @@ def test_what_is_announced_comes_to_the_instant(did: Any, who: str, since: str) 
     what = "; ".join(f"{kind} {' '.join(map(str, days))}" for kind, days in did.items() if days)
     state, standing = lead(who, what, since)
     judged = judge(state, standing, BOOK, NOW_MS)
-    for one in outlook(judged, state, standing, BOOK, NOW_MS):
+    for one in what_comes(judged, state, standing, BOOK, NOW_MS):
         if one.what not in ("falls_asleep", "sunset", "comes_back") or one.at_ms is None:
             continue
         before, then = (judge(state, standing, BOOK, at, None) for at in (one.at_ms - 1, one.at_ms))
@@ -230,7 +230,7 @@ def test_nobody_misses_the_instant(did: Any, who: str, since: str) -> None:
     judged = judge(state, standing, BOOK, NOW_MS)
     dated = [
         one.at_ms
-        for one in outlook(judged, state, standing, BOOK, NOW_MS)
+        for one in what_comes(judged, state, standing, BOOK, NOW_MS)
         if one.what != "offered" and one.at_ms
     ]
     if dated:

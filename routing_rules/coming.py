@@ -37,7 +37,7 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
-def outlook(
+def what_comes(
     judged: Judgement, state: LeadState, standing: Standing, book: CompiledBook, now_ms: int
 ) -> list[Next]:
     """Return what comes next, the soonest first; what has no instant of its own comes last."""
