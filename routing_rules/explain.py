@@ -1,12 +1,12 @@
 """Reasons into words, Japanese and English, at reading time: nothing worded is ever stored."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.rest import rest_name
-from schemas.base import Lang, Wording
+from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing
 
 _STAGE: Final = {
@@ -71,7 +71,7 @@ def _value(value: Any) -> str:
 def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
     """Say one thing that is missing: `関心度: 60以上が必要 (現在 48.2、あと 11.8)`."""
     if missing.operator == "until":
-        day = datetime.fromtimestamp(missing.want / 1000, UTC)
+        day = datetime.fromtimestamp(missing.want / 1000, HOME_ZONE)
         return f"冷却期間: {day:%Y-%m-%d} まで" if lang == "ja" else f"cool-down until {day:%Y-%m-%d}"
     if missing.operator == "of":
         fields = ", ".join(field_name(name, book, lang) for name in missing.want)

@@ -1,13 +1,13 @@
 """What would make a lead ready, in words: "12 points, or “Webinar attended” once"."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.explain import activity_name, field_name
 from schemas.activity import HAND_RAISES
-from schemas.base import Lang
+from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Step, Way
 
 #: Alternatives that are said in one breath.
@@ -70,7 +70,7 @@ def _steps(steps: Sequence[Step], book: CompiledBook, lang: Lang) -> str:
 def _from(from_ms: int | None, words: str, lang: Lang) -> str:
     if from_ms is None:
         return words
-    day = f"{datetime.fromtimestamp(from_ms / 1000, UTC):%Y-%m-%d}"
+    day = f"{datetime.fromtimestamp(from_ms / 1000, HOME_ZONE):%Y-%m-%d}"
     if not words:
         return f"{day} まで待つだけ" if lang == "ja" else f"only to wait until {day}"
     return f"{day} 以降に、{words}" if lang == "ja" else f"from {day} on, {words}"

@@ -4,19 +4,14 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from routing_rules.gate import WORDS, gate_words
 from routing_rules.outreach import ChannelAnswer, Outreach
 from schemas.base import Lang
 
 _CHANNEL: Final = {"email": ("メール", "mail"), "phone": ("電話", "phone")}
 _REASON: Final = {
-    "with_its_rep": ("担当者が連絡できます", "its rep may contact it"),
+    **WORDS,
     "permitted": ("連絡できます", "may be used"),
-    "disqualified": ("対象外のため連絡しません", "it is disqualified"),
-    "no_permitted_channel": ("許可された連絡手段がありません", "no permitted way to contact it is left"),
-    "held_in_nurture": ("マーケティングが育成中です", "marketing nurtures it"),
-    "waiting_for_a_rep": ("担当者の割り当て待ちです", "it waits for a rep"),
-    "nobody_holds_it": ("担当者がいません", "no rep holds it"),
-    "held_by_another_rep": ("別の担当者が対応中です", "another rep works on it"),
     "cooling_down": ("差し戻し後の冷却期間中です", "it cools down after it was handed back"),
     "dormant": ("長く動きがなく休眠中です", "it is asleep: no activity for long"),
     "sunset": ("配信を終了しています", "marketing has stopped writing to it"),
@@ -37,6 +32,7 @@ _BASIS: Final = {
     ),
     "opt_out": ("拒否がなければ可", "allowed unless the person said no"),
 }
+_NO: Final = ("不可", "no")
 #: Every reason that the gate may give.
 CODES: Final = tuple(_REASON)
 
@@ -49,13 +45,13 @@ def reason_words(code: str, lang: Lang) -> str:
 
 def answer_words(answer: Outreach, lang: Lang, zone: ZoneInfo) -> str:
     """Say the whole answer in one line: yes or no, why, and from when (in `zone`) it may be yes."""
-    reasons = [reason_words(code, lang) for code in answer.reasons]
-    joined = ("、" if lang == "ja" else "; ").join(reasons)
-    head = ("可" if answer.may_contact else "不可") if lang == "ja" else "yes" if answer.may_contact else "no"
-    words = f"{head}: {joined}"
-    if answer.may_contact:
-        names = [channel_name(name, lang) for name in answer.channels]
-        words += f"（{'・'.join(names)}）" if lang == "ja" else f" (by {', '.join(names)})"
+    first, *others = answer.reasons
+    if first in WORDS:
+        word, said = gate_words(answer.may_contact, first, answer.channels, lang)
+    else:
+        word, said = _NO[0 if lang == "ja" else 1], reason_words(first, lang)
+    said = ("。" if lang == "ja" else "; ").join([said, *(reason_words(code, lang) for code in others)])
+    words = f"{word}: {said}"
     if answer.from_ms is not None:
         words += _from(answer.from_ms, lang, zone)
     return words

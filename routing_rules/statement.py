@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from routing_rules.turns import TURN
+from routing_rules.comparing import turns_of, why_picked
 from schemas.base import Lang
 
 #: Why a rep was passed over -> words; {n} is the count against the limit.
@@ -22,29 +22,9 @@ _SKIPPED: Final = {
     "claimed": ("{who}さんが先に名乗り出ました", "{who} claimed it first"),
 }
 _TAKEN: Final = {
-    "round_robin": (
-        "あなたの番でした（持ち分 {mine} 番、今回の割当 {share} 番）",
-        "your turn: you were owed {mine} turns, {share} of them from this lead",
-    ),
-    "least_loaded": ("あなたが最も空いていました（{mine}）", "you had the least: {mine}"),
-    "best_match": ("あなたが最も合っていました（{mine}）", "you matched best: {mine}"),
     "claim": ("あなたが最初に名乗り出ました", "you claimed it first"),
     "owner": ("あなたの担当先でした", "the account or the lead is yours"),
     "escalation": ("他に受けられる人がいませんでした", "nobody else could take it"),
-}
-_PASSED: Final = {
-    "round_robin": (
-        "{who}さんの番でした（持ち分 あなた {mine} 番、{who}さん {theirs} 番）",
-        "{who}'s turn: you were owed {mine} turns, {who} {theirs}",
-    ),
-    "least_loaded": (
-        "{who}さんの方が空いていました（あなた {mine}、{who}さん {theirs}）",
-        "{who} had less: you {mine}, {who} {theirs}",
-    ),
-    "best_match": (
-        "{who}さんが選ばれました（あなた {mine}、{who}さん {theirs}）",
-        "{who} was chosen: you {mine}, {who} {theirs}",
-    ),
 }
 #: Rows of the ledger that no lead made -> words; {turns} may be negative.
 _BOOKED: Final = {
@@ -57,11 +37,6 @@ _BOOKED: Final = {
     "expired": ("取り戻しの期限が切れました（{makeup} 番）", "turns to make up expired ({makeup})"),
     "carried": ("台帳ができる前からの持ち分です（{turns} 番）", "owed from before the ledger ({turns} turns)"),
 }  # fmt: skip
-
-
-def turns_of(units: float) -> float:
-    """Return units as turns, to a hundredth."""
-    return round(int(units) / TURN, 2) + 0.0  # never -0.0; sums come as decimals
 
 
 def outcome_of(row: Mapping[str, Any], rep: str) -> str:
@@ -89,34 +64,9 @@ def say(row: Mapping[str, Any], rep: str, lang: Lang) -> str:
     if row["kind"] != "taken":
         turns, makeup = f"{turns_of(row['amount']):+.2f}", f"{abs(turns_of(row['makeup'])):.2f}"
         return _BOOKED[outcome][column].format(turns=turns, makeup=makeup, why=row["why"])
-    mine = considered.get(rep)
-    if outcome == "taken":
-        share = f"{turns_of((mine or {}).get('share', 0)):.2f}"
-        return _TAKEN[strategy][column].format(mine=_figures(mine, lang), share=share)
-    if outcome == "passed":
-        theirs = _figures(considered.get(row["rep"]), lang)
-        return _PASSED[strategy][column].format(who=row["rep"], mine=_figures(mine, lang), theirs=theirs)
+    if outcome == "taken" and strategy in _TAKEN:
+        return _TAKEN[strategy][column]
+    if outcome in ("taken", "passed"):
+        return why_picked(considered, row["rep"], rep, strategy, lang)
     numbers = str(row["skipped"][rep]).partition(" ")[2]
     return _SKIPPED[outcome][column].format(n=numbers, who=row["rep"])
-
-
-def _figures(figures: Mapping[str, Any] | None, lang: Lang) -> str:
-    """Return what a strategy compared, in brief."""
-    if not figures:
-        return "-"
-    if "owed" in figures:
-        return f"{turns_of(figures['owed']):.2f}"
-    ja = lang == "ja"
-    parts = []
-    if "score" in figures:
-        names = ("スキル", "言語", "受注率") if ja else ("skills", "language", "win rate")
-        values = (figures["skills"], figures["language"], figures["win_rate"])
-        detail = ", ".join(f"{name} {value:g}" for name, value in zip(names, values, strict=True))
-        parts.append(f"{figures['score']:g}{'点' if ja else ' points'} [{detail}]")
-    if "value" in figures:
-        parts.append(f"{figures['value']}{' ポイント' if ja else ' value points'}")
-    if "open" in figures:
-        parts.append(f"{figures['open']} 件" if ja else f"{figures['open']} open")
-    if figures.get("weight", 1) != 1:
-        parts.append(f"重み {figures['weight']}" if ja else f"weight {figures['weight']}")
-    return " / ".join(parts)

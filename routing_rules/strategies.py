@@ -64,7 +64,9 @@ def least_loaded(candidates: Sequence[Member], state: PoolState, lead_id: int, b
 
 
 def _load_of(load: Load, by: str) -> dict[str, int]:
-    return {"value": load.value, "open": load.open} if by == "value" else {"open": load.open}
+    """Return what `_rank` compares, in its order: a statement says by which of them it was decided."""
+    counted = {"open": load.open, "today": load.today}
+    return {"value": load.value, **counted} if by == "value" else counted
 
 
 def _rank(member: Member, state: PoolState, lead_id: int, by: str) -> tuple[float, ...]:
@@ -92,8 +94,11 @@ def best_match(candidates: Sequence[Member], state: PoolState, waiting: Waiting,
     best = max(one["score"] for one in considered.values())
     close = [member for member in candidates if considered[member.rep]["score"] >= best - CLOSE]
     pick = min(close, key=lambda member: _rank(member, state, waiting.lead_id, waiting.terms.by)).rep
-    for rep, parts in considered.items():
-        parts.update(_load_of(state.load(rep), waiting.terms.by))
+    for member in candidates:
+        considered[member.rep] |= {
+            **_load_of(state.load(member.rep), waiting.terms.by),
+            "weight": member.weight,
+        }
     return Choice(pick, considered)
 
 

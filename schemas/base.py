@@ -1,11 +1,15 @@
 """The common ground of all contracts: frozen models, bilingual wording, durations."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Lang = Literal["ja", "en"]
+
+#: The first market's zone: what people read on a screen is in it, the days of a sentence included.
+HOME_ZONE: Final = ZoneInfo("Asia/Tokyo")
 
 _DURATION = re.compile(r"\s*(\d{1,6})\s*(s|m|h|d)\s*", re.ASCII)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

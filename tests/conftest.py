@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.system",
     "tests.fixtures.web",
     "tests.fixtures.crm",
+    "tests.fixtures.ways",
 ]
 
 # No deadline: the machines are shared. In CI the same examples each time, so that a red run can be run again.

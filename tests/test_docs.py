@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 import typer
@@ -15,9 +15,12 @@ from routing_rules.conditions import compile_node, parse
 from routing_rules.fields import ACTIVITY_PREFIX, FIELDS, OPERATORS
 from schemas.event import EVENT_TYPES, Event, EventData, understand
 from schemas.rulebook.book import FILES
+from schemas.rulebook.channels import ChannelKind
 from worker import rulebook_yaml
 from worker.cli.main import app
 from worker.intake.adapters.registry import ADAPTERS
+from worker.notices import words
+from worker.notices.planning import MOST_BY_CHANNEL, MOST_IN_DIGEST
 from worker.promises import queries
 from worker.recompute import NUMBERS
 from worker.settings import Settings
@@ -92,6 +95,19 @@ def test_no_setting_is_documented_that_is_none() -> None:
         word for path in PAGES for word in re.findall(r"TASUKI_[A-Z_]+", path.read_text(encoding="utf-8"))
     }
     assert said <= known
+
+
+def test_every_kind_of_notice_is_documented() -> None:
+    """notices.md has a row for each kind that has words, and for no other."""
+    assert rows(section(page("notices.md"), "What it says")).keys() == words.SUBJECT.keys()
+
+
+@pytest.mark.parametrize("kind", get_args(ChannelKind))
+def test_what_a_digest_holds_is_documented_for_each_channel(kind: str) -> None:
+    """notices.md says how many leads go into one message."""
+    table = re.findall(r"^  \| (`.*`) \| (\d+) \|$", page("notices.md"), re.MULTILINE)
+    said = {name: int(most) for names, most in table for name in names.replace("`", "").split(", ")}
+    assert said[kind] == MOST_BY_CHANNEL.get(kind, MOST_IN_DIGEST)
 
 
 @pytest.mark.parametrize("name", Event.model_fields)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import Refused
 from worker.ical import Away
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, require_rep
 from worker.store import clocks
 from worker.store.assignments import lock_reps
 from worker.store.db import run
@@ -206,8 +206,7 @@ def _changed(connection: Connection, rep: str, why: str, loaded: Loaded, now: da
 
 
 def _known(rep: str, loaded: Loaded) -> None:
-    if rep not in loaded.team.reps:
-        raise Refused(f"no rep is called {rep}; there are {', '.join(sorted(loaded.team.reps)[:20])}")
+    require_rep(rep, loaded.team.reps)
 
 
 def listed(

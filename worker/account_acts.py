@@ -14,6 +14,7 @@ from worker.logs import get_logger
 from worker.store import accounts, leads
 from worker.store.db import run
 from worker.store.rows import as_json, ms
+from worker.zone import local_day_time
 
 log = get_logger()
 
@@ -128,7 +129,7 @@ def unmerge(connection: Connection, merge_id: int, by: str, now: datetime) -> st
     if row is None:
         raise Refused(f"there is no merge {merge_id}")
     if row.undone_at is not None:
-        raise Refused(f"merge {merge_id} was undone at {row.undone_at:%Y-%m-%d %H:%M} UTC by {row.undone_by}")
+        raise Refused(f"merge {merge_id} was undone at {local_day_time(row.undone_at)} by {row.undone_by}")
     _lock(connection, row.kept, row.gone)
     run(
         connection,

@@ -19,6 +19,7 @@ from worker.rulebooks import Loaded, policy_of
 from worker.store import assignments, crm, leads, outbox, tracks, turns
 from worker.store.db import run
 from worker.store.rows import ms
+from worker.zone import local_day_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def act(
         before = _given_back(connection, held) if gives_back else None
         if before is None:
             raise Overtaken(_how_it_ended(connection, held))
-        done = f"already {'declined' if before == 'decline' else 'handed back'} at {held.ended_at:%Y-%m-%d %H:%M} UTC"
+        done = f"already {'declined' if before == 'decline' else 'handed back'} at {local_day_time(held.ended_at)}"
         return Answer(assignment_id, held.lead_id, held.rep, done, act=before, repeated=True)
     if what == "decline" and held.accepted_at is not None:
         what = "recycle"
@@ -125,7 +126,7 @@ def _how_it_ended(connection: Connection, held: Any) -> str:
         connection,
         "SELECT rep FROM tasuki.assignment WHERE lead_id = :l AND ended_at IS NULL", l=held.lead_id,
     ).scalar()  # fmt: skip
-    ended = f"assignment {held.assignment_id} ended ({held.end_reason}) at {held.ended_at:%Y-%m-%d %H:%M} UTC"
+    ended = f"assignment {held.assignment_id} ended ({held.end_reason}) at {local_day_time(held.ended_at)}"
     return f"{ended}; the lead is now with {now_with}" if now_with else ended
 
 
@@ -143,7 +144,7 @@ def _given_back(connection: Connection, held: Any) -> Act | None:
 
 def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) -> str:
     if held.accepted_at is not None:
-        return f"already accepted at {held.accepted_at:%Y-%m-%d %H:%M} UTC"
+        return f"already accepted at {local_day_time(held.accepted_at)}"
     rep = team_now(connection, loaded, now).reps.get(held.rep)
     if rep is None:  # the sweep is about to give it to somebody else
         raise Refused(f"the rulebook has no rep {held.rep} any more: nobody's contact could be promised")
@@ -167,7 +168,7 @@ def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) ->
 
 def _contacted(connection: Connection, held: Any, loaded: Loaded, now: datetime) -> str:
     if held.contacted_at is not None:
-        return f"already contacted at {held.contacted_at:%Y-%m-%d %H:%M} UTC"
+        return f"already contacted at {local_day_time(held.contacted_at)}"
     if held.accepted_at is None:
         _accept(connection, held, loaded, now)
     run(

@@ -15,7 +15,7 @@ from worker.notices.compose import Occasion
 from worker.notices.telling import tell as tell_of
 from worker.presence import team_now
 from worker.rulebooks import Loaded, policy_of
-from worker.store import assignments, leads
+from worker.store import assignments, crm, leads
 from worker.store import clocks as rows_of
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
@@ -41,6 +41,7 @@ def still_promised(connection: Connection, rows: Sequence[Any], loaded: Loaded, 
         (kept if policy_of(row.policy, loaded).promise(row.kind) else gone).append(row)
     if gone:
         rows_of.end_promise(connection, gone, now, "the policy in force makes no such promise")
+        crm.mark(connection, [row.lead_id for row in gone], now)
     return kept
 
 
@@ -57,6 +58,7 @@ def breach_clocks(
         _breach(row, policy, promise, loaded, now, came)
     if came.renewed:
         assignments.insert_clocks(connection, came.renewed, now)
+        crm.mark(connection, [lead_id for _, lead_id, _ in came.renewed], now)
     if came.moved:
         pass_on(connection, came.moved, now)
     if came.in_turn:

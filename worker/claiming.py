@@ -18,10 +18,11 @@ from worker.notices.telling import tell
 from worker.offering import insert_assignments
 from worker.pool_state import PoolBook, read_state
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, require_rep
 from worker.store import assignments, outbox
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
+from worker.zone import local_day_time
 
 
 def open_claims(
@@ -44,10 +45,7 @@ def open_claims(
             what = Occasion(
                 "claim_open", row.sla, "claim", f"{row.rule} / claim", one.until, step=ms(one.until)
             )
-            told = tell(
-                what, team.reps[rep_id], row, loaded, now, assignment_id=row.lead_id, strategy="claim"
-            )
-            messages += [message | {"assignment": None} for message in told]
+            messages += tell(what, team.reps[rep_id], row, loaded, now, strategy="claim")
     outbox.add(connection, messages, now)
 
 
@@ -59,8 +57,7 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
         Refused: the lead was never open to this rep, or a gate keeps them from it now.
 
     """
-    if rep_id not in loaded.team.reps:
-        raise Refused(f"the rulebook has no rep {rep_id}")
+    require_rep(rep_id, loaded.team.reps)
     pool = run(connection, "SELECT pool FROM tasuki.waiting WHERE lead_id = :l", l=lead_id).scalar()
     if pool is not None:
         assignments.lock_pool(connection, pool, {rep_id})
@@ -111,7 +108,7 @@ def _claimed_before(connection: Connection, lead_id: int, rep_id: str) -> Answer
     ).one_or_none()  # fmt: skip
     if held is None:
         raise Refused(f"lead {lead_id} is not in the line of any pool")
-    at = f"{held.offered_at:%Y-%m-%d %H:%M:%S} UTC"
+    at = f"{local_day_time(held.offered_at, seconds=True)}"
     if (held.rep, held.strategy, held.ended_at) == (rep_id, "claim", None):
         return Answer(held.assignment_id, lead_id, rep_id, f"already claimed at {at}", repeated=True)
     how = "claimed by" if held.strategy == "claim" else "given to"
@@ -123,7 +120,7 @@ def _must_be_open(row: Any, rep_id: str, now: datetime) -> None:
         raise Refused(f"lead {row.lead_id} is not open to a claim; it waits for {row.pool}")
     if row.claim_until <= now:
         raise Overtaken(
-            f"the time to claim lead {row.lead_id} ended at {row.claim_until:%Y-%m-%d %H:%M:%S} UTC"
+            f"the time to claim lead {row.lead_id} ended at {local_day_time(row.claim_until, seconds=True)}"
         )
     if rep_id not in row.claim_reps:
         raise Refused(f"lead {row.lead_id} is open to {', '.join(sorted(row.claim_reps))}, not to {rep_id}")

@@ -23,7 +23,7 @@ from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
 from worker.rulebooks import Loaded, policy_of
-from worker.store import assignments, outbox
+from worker.store import assignments, crm, outbox
 from worker.store import clocks as rows_of
 from worker.store.db import run
 from worker.store.rows import as_json, ms
@@ -101,6 +101,7 @@ def follow(
     slipped: list[Any] = []
     no_more: list[Any] = []
     messages: list[dict[str, Any]] = []
+    new_due: list[int] = []
     for row in rows:
         rep = team.reps.get(row.rep)
         if rep is None:
@@ -120,6 +121,8 @@ def follow(
         if not asked and change["due"] < ms(row.due_at):
             messages += _tell_earlier(row, rep, change["at"], why, loaded, now)
         moved.append(change)
+        if change["due"] != ms(row.due_at):
+            new_due.append(row.lead_id)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
     if no_more:
         rows_of.end_promise(connection, no_more, now, why)
@@ -127,6 +130,7 @@ def follow(
         pass_on(connection, [(row, "rep_away", row.hops) for row in slipped], now)
         result.pools = {row.pool for row in slipped}
     outbox.add(connection, messages, now)
+    crm.mark(connection, [*new_due, *(row.lead_id for row in no_more)], now)
     result.moved = len(moved) + len(slipped) + len(no_more)
     return result
 

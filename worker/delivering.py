@@ -7,7 +7,7 @@ nobody but itself.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
@@ -15,18 +15,15 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from schemas.errors import Away, Refused
-from schemas.rulebook.team import TeamFile
-from worker import links, rulebooks
+from worker import rulebooks
 from worker.logs import get_logger
 from worker.notices.answers import ThisOne, safe_error
 from worker.notices.channels import Lane, Parcel, lane, send
 from worker.notices.planning import digest_of, make_plan
-from worker.notices.routes import WEBHOOK, channel_of, way_to
-from worker.notices.sheet import purposes
+from worker.notices.routes import way_to
 from worker.now import now as business_now
-from worker.now import wall_seconds
+from worker.parcels import Load, make_loads
 from worker.rulebooks import Loaded
-from worker.settings import settings
 from worker.store import deliveries, outbox, receivers
 from worker.store.db import in_transaction
 from worker.store.rows import ms
@@ -41,10 +38,6 @@ LANE_SIZE: Final = 20
 LOOK_AT: Final = 200
 #: Wall seconds after which a lane takes no further message.
 LANE_S: Final = 3.0
-#: Wall seconds for which one worker has messages and their receiver to itself, beyond twice the time that one
-#: delivery may take (connecting, and the last message). A dead worker's are taken up again after it, and until
-#: then nobody is sent to at that receiver: long enough for a lane, and not a moment longer.
-LEASE_S: Final = 10.0
 #: Wall seconds between two looks at what has become due while lanes are busy.
 LOOK_EVERY_S: Final = 0.2
 #: Seconds before each next try; the last one goes on for ever, so that nothing told is dropped silently.
@@ -68,17 +61,6 @@ class Delivered:
     def __add__(self, other: "Delivered") -> "Delivered":
         """Add two rounds up."""
         return Delivered(self.sent + other.sent, self.failed + other.failed, self.refused + other.refused)
-
-
-@dataclass(slots=True)
-class Load:
-    """What one lane has to carry."""
-
-    receiver: str
-    until: datetime
-    parcels: list[Parcel]
-    #: message -> when it was due, for what is not tried after all.
-    was_due: dict[int, datetime] = field(default_factory=dict)
 
 
 def deliver_due(now: datetime) -> Delivered:
@@ -142,63 +124,7 @@ def _lease(connection: Connection, now: datetime, lanes: int) -> list[Load]:
         )  # an open breaker lets one through
         if len(taken) < most:
             taken.append(row)
-    return _load(connection, chosen, loaded, now)
-
-
-def _load(connection: Connection, chosen: dict[str, list[Any]], loaded: Loaded, now: datetime) -> list[Load]:
-    messages = [row for rows in chosen.values() for row in rows]
-    if not messages:
-        return []
-    lease_s = LEASE_S + 2 * settings().delivery_timeout_s
-    until = now + timedelta(seconds=lease_s / max(wall_seconds(1.0), 1e-9))
-    deliveries.lease(connection, [row.message_id for row in messages], list(chosen), until)
-    carried: dict[int, list[Any]] = {}
-    digests = [row.message_id for row in messages if row.kind == "digest"]
-    for member in deliveries.members_of(connection, digests) if digests else []:
-        carried.setdefault(member.digest_id, []).append(member.body)
-    bodies = {
-        row.message_id: carried.get(row.message_id, []) if row.kind == "digest" else [row.body]
-        for row in messages
-    }
-    team = loaded.book.source.team
-    made = _links(connection, messages, bodies, team, now)
-    return [
-        Load(
-            receiver, until, [_parcel(row, bodies[row.message_id], made.get(_by(row), {}), team) for row in rows],
-            {row.message_id: row.next_try_at for row in rows},
-        )
-        for receiver, rows in chosen.items()
-    ]  # fmt: skip
-
-
-def _by(row: Any) -> str:
-    return str(row.channel_id or row.channel)
-
-
-def _links(
-    connection: Connection, messages: list[Any], bodies: dict[int, list[Any]], team: TeamFile, now: datetime
-) -> dict[str, dict[links.Wanted, str]]:
-    """Make each channel's links apart: each shows what its channel may, and its act is recorded with it."""
-    wanted: dict[str, set[links.Wanted]] = {}
-    for row in messages:
-        if row.channel != WEBHOOK:  # machines are told data, and press nothing
-            wanted.setdefault(_by(row), set()).update(
-                (body["assignment_id"], body["to"]["rep"], purpose)
-                for body in bodies[row.message_id] for purpose in purposes(body)
-            )  # fmt: skip
-    made = {}
-    for channel, ones in wanted.items():
-        spec = channel_of(channel, team)
-        shows = dict.fromkeys(ones, "full" if spec is None else spec.personal_data)
-        made[channel] = links.mint(connection, sorted(ones), now, personal=shows, channel=channel)
-    return made
-
-
-def _parcel(row: Any, bodies: list[Any], made: dict[links.Wanted, str], team: TeamFile) -> Parcel:
-    return Parcel(
-        row.message_id, row.attempts + 1, row.kind, row.idempotency_key, row.channel, row.recipient, row.receiver,
-        None if row.channel_id is None else channel_of(row.channel_id, team), bodies, made, row.lead_id,
-    )  # fmt: skip
+    return make_loads(connection, chosen, loaded, now)
 
 
 def _carry(load: Load, now: datetime) -> Delivered:
@@ -231,7 +157,7 @@ def _result(
 ) -> dict[str, Any]:
     return {
         "id": parcel.message_id, "try": parcel.attempts, "status": status, "error": error,
-        "next": None if due is None else due.isoformat(), "back": back,
+        "next": None if due is None else due.isoformat(), "back": back, "told": [parcel.message_id, *parcel.carries],
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from routing_rules.explain import decided_by, missing_words, sentence, stage_nam
 from routing_rules.judge import judge
 from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words, way_words
-from schemas.base import Lang
+from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Judgement, Reasons, Way
 from schemas.errors import NotFound
 from schemas.lead import WITH_MARKETING
@@ -23,13 +23,11 @@ from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.store.leads import LeadRow
 
-_HOME = ZoneInfo("Asia/Tokyo")
-
 
 def zone_of(loaded: Loaded) -> ZoneInfo:
     """Return the clock on which times are told: that of `outreach`, else Tokyo's."""
     spec = loaded.book.source.nurture.outreach
-    return _HOME if spec is None else ZoneInfo(spec.zone)
+    return HOME_ZONE if spec is None else ZoneInfo(spec.zone)
 
 
 def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:

@@ -139,6 +139,7 @@ def merge_leads(
         now=now, kept=kept, gone=gone,
     )  # fmt: skip
     nurturing.merged_away(connection, gone, now)
+    crm.mark(connection, [kept, gone], now)  # the one is written; the other's record goes over to it
     log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 
 
@@ -176,7 +177,6 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
         " track = g.track FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         kept=one.lead_id, gone=other.lead_id,
     )  # fmt: skip
-    crm.mark(connection, [one.lead_id], now)
 
 
 def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:

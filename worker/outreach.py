@@ -3,20 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from routing_rules.outreach import Outreach, Person, ask
+from schemas.base import HOME_ZONE
 from schemas.errors import Away
 from schemas.rulebook.outreach import OutreachSpec
 from worker import rulebooks
 from worker.store import leads
 from worker.store import outreach as store
 from worker.store.rows import ms
-
-_HOME: Final = "Asia/Tokyo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Asked:
     @property
     def zone(self) -> ZoneInfo:
         """Return the clock on which times are told."""
-        return ZoneInfo(_HOME if self.spec is None else self.spec.zone)
+        return HOME_ZONE if self.spec is None else ZoneInfo(self.spec.zone)
 
 
 def asked_now(

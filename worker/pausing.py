@@ -1,7 +1,7 @@
 """Pauses: a clock stands still for a reason of sla.yaml, and goes on by itself when the reason's time is used up."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from worker.clocks import follow
 from worker.rulebooks import Loaded
 from worker.store import clocks
 from worker.store.db import run
+from worker.zone import local_day_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,17 @@ def pause(
     if row.kind not in chosen.clocks:
         raise Refused(f"{reason} does not pause the {row.kind} clock, only {', '.join(chosen.clocks)}")
     if row.paused_at is not None:
-        raise Refused(
-            f"the {row.kind} clock stands still already, until {row.paused_until:%Y-%m-%d %H:%M} UTC"
-        )
+        raise Refused(f"the {row.kind} clock stands still already, until {local_day_time(row.paused_until)}")
     if row.due_at <= now:
         raise Refused(
-            f"the {row.kind} clock ran out at {row.due_at:%Y-%m-%d %H:%M} UTC; it is too late to pause"
+            f"the {row.kind} clock ran out at {local_day_time(row.due_at)}; it is too late to pause"
         )
     latest = now + timedelta(seconds=chosen.at_most) - _used(connection, row.clock_id, reason)
     if latest <= now:
         raise Refused(f"{reason} is used up on this clock: at most {chosen.at_most // 3600} hours in all")
     until = until or latest
     if not now < until <= latest:
-        raise Refused(
-            f"a pause for {reason} ends after now, and by {latest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        )
+        raise Refused(f"a pause for {reason} ends after now, and by {local_day_time(latest)}")
     run(
         connection,
         "INSERT INTO tasuki.clock_pause (clock_id, reason, note, paused_by, paused_at, until_at)"

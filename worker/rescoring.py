@@ -18,6 +18,8 @@ from worker.now import now
 from worker.store.db import in_transaction, run
 from worker.sweeping import BATCH, due_reviews
 
+#: Leads in one set; fewer mean that no more are due.
+SET: Final = BATCH
 #: Wall seconds for which one task goes on; then others have their turn.
 SHARE_S: Final = 1.0
 
@@ -61,7 +63,7 @@ def rescore_for(
         judged, count = review_set()
         after(judged)
         total += count
-        if count < BATCH:
+        if count < SET:
             return total, False
         if time.monotonic() >= until:
             return total, True

@@ -1,8 +1,10 @@
 """Rulebooks in the database: publish, the current version, and its compiled form in this process."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -164,3 +166,28 @@ def history(connection: Connection) -> list[Any]:
             " FROM tasuki.rulebook r LEFT JOIN tasuki.rulebook_current c USING (version) ORDER BY r.version DESC",
         )
     )
+
+
+def require_rep(rep: str, reps: Collection[str]) -> None:
+    """Refuse a rep whom the rulebook does not know, with the nearest names.
+
+    Raises:
+        Refused: there is none of that name.
+
+    """
+    require_name("rep", rep, reps)
+
+
+def require_name(what: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known, with the nearest ones, or with all while they are few.
+
+    Raises:
+        Refused: it is not known.
+
+    """
+    if name in known:
+        return
+    near = get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    if near:
+        raise Refused(f"no {what} is called {name[:60]}; did you mean {' or '.join(near)}?")
+    raise Refused(f"no {what} is called {name[:60]}; there are {', '.join(sorted(known)[:20])}")

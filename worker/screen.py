@@ -4,16 +4,15 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from worker.zone import local_time
+
 #: Columns where there is no terminal to ask.
 WIDTH: Final = 132
-#: Times on screen are the home market's; JSON and views give UTC.
-SCREEN_ZONE: Final = ZoneInfo("Asia/Tokyo")
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -30,11 +29,6 @@ def safe(value: Any) -> str:
         return local_time(value)
     text = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
     return escape(text)
-
-
-def local_time(at: datetime) -> str:
-    """Return an instant as people in the first market read it."""
-    return f"{at.astimezone(SCREEN_ZONE):%m-%d %H:%M} JST"
 
 
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     delivery_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     #: Lets notices go to private addresses and by plain http: for receivers on this machine, never in production.
     allow_private_receivers: bool = False
-    #: Web proxy that notices to HTTP receivers go through, as `http://proxy:3128`; it then does the resolving.
+    #: Web proxy that notices to HTTP receivers and calls to the CRM go through, as `http://proxy:3128`; it then does the resolving.
     notice_proxy_url: AnyHttpUrl | None = None
     #: The CRM that is kept up to date, or `none`.
     crm: Literal["none", "salesforce", "hubspot", "webhook"] = "none"
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     crm_calls_per_s: Annotated[float, Field(gt=0, le=100)] = 4.0
     #: Whether the CRM's address may lie in a private network (a gateway of your own).
     crm_private_network: bool = False
-    #: Where the console is seen from, for links in CRM records.
+    #: Address under which your own pages of leads stand (as /leads/1000), for links in CRM records.
     crm_console_url: AnyHttpUrl | None = None
     #: `json` or `console`; unset: console on a terminal.
     log_format: Annotated[str | None, Field(pattern="^(json|console)$")] = None

@@ -21,6 +21,11 @@ STOP_S: Final = 20.0
 WEB_AGAIN_S: Final = 5.0
 
 
+#: Celery's banner for root is not shown; other warnings are. It guards against pickled messages, and a worker of
+#: ours takes JSON only (`accept_content` in worker/app.py), under root as under anybody.
+_AS_ROOT: Final = "ignore:You're running the worker with superuser privileges:UserWarning:"
+
+
 class Supervisor:
     """One worker process group and its restarts."""
 
@@ -34,7 +39,7 @@ class Supervisor:
 
     def _command(self) -> list[str]:
         return [
-            sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
+            sys.executable, "-W", _AS_ROOT, "-m", "celery", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
             "--concurrency", str(settings().concurrency), "--hostname", f"{self._name}@%h",
             "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
         ]  # fmt: skip

@@ -1,18 +1,23 @@
 """Flow D: whatever fell due. Every worker sweeps; locked rows are skipped, so none is handled twice."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
 
+from schemas.errors import Away
+from worker import rulebooks
 from worker.breaching import breach_clocks, still_promised, tell
 from worker.clocks import follow
 from worker.logs import get_logger
+from worker.now import now as business_now
 from worker.rulebooks import Loaded
 from worker.store import clocks as rows_of
 from worker.store import outbox
-from worker.store.db import run
+from worker.store.db import in_transaction, run
 
 log = get_logger()
 
@@ -31,10 +36,54 @@ class Swept:
     more: bool = False
 
 
-def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept:
+def sweep_batch(bad: set[int]) -> Swept:
+    """Handle a batch of due clocks; where it fails, each of them by itself, so that one harms no other.
+
+    Args:
+        bad: clocks that could not be handled in this sweep: they are passed over, and those of this batch added.
+            The next sweep tries them again, and until then they are overdue in `tasuki check`.
+
+    Raises:
+        Away: the database is away.
+
+    """
+    try:
+        return in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), business_now(), skip=bad))
+    except (Away, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # whatever it is, the other deadlines are kept
+        log.exception("sweep.failed", what="clocks")
+        return _one_by_one(bad)
+
+
+def _one_by_one(bad: set[int]) -> Swept:
+    at = business_now()
+    ids = in_transaction(lambda c: _due_ids(c, at, bad))
+    total = Swept(more=len(ids) >= BATCH)
+    for clock_id in ids:
+        try:
+            swept = in_transaction(
+                lambda c, one=clock_id: sweep_clocks(c, rulebooks.current(c), at, only=one)  # type: ignore[misc]
+            )
+        except (Away, SoftTimeLimitExceeded):
+            raise
+        except Exception:
+            log.exception("sweep.failed", what="clock", clock=clock_id)
+            bad.add(clock_id)
+        else:
+            total.warned += swept.warned
+            total.breached += swept.breached
+            total.pools |= swept.pools
+    return total
+
+
+def sweep_clocks(
+    connection: Connection, loaded: Loaded, now: datetime, *,
+    skip: Iterable[int] = (), only: int | None = None,
+) -> Swept:  # fmt: skip
     """Handle up to `BATCH` clocks whose pause, warning or end is due."""
     result = Swept()
-    due = _take_due(connection, now, result)
+    due = _take_due(connection, now, result, skip, only)
     if not due:
         return result
     due = _look_twice(connection, due, loaded, now, result)
@@ -58,16 +107,30 @@ def sweep_clocks(connection: Connection, loaded: Loaded, now: datetime) -> Swept
     return result
 
 
-def _take_due(connection: Connection, now: datetime, result: Swept) -> list[Any]:
+def _take_due(
+    connection: Connection, now: datetime, result: Swept, skip: Iterable[int], only: int | None
+) -> list[Any]:
     """Lock the leads of due clocks, skipping those that somebody works on, then the clocks themselves."""
-    ids = run(
-        connection,
-        "SELECT c.clock_id FROM tasuki.clock c JOIN tasuki.lead l USING (lead_id)"
-        " WHERE c.next_at <= :now ORDER BY c.next_at LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
-        now=now, n=BATCH,
-    ).scalars().all()  # fmt: skip
+    ids = _due_ids(connection, now, skip, only)
     result.more = len(ids) >= BATCH
     return rows_of.read(connection, ids, due=now) if ids else []
+
+
+def _due_ids(
+    connection: Connection, now: datetime, skip: Iterable[int], only: int | None = None
+) -> list[int]:
+    more = " AND c.clock_id <> ALL(:skip)" if skip else ""
+    if only is not None:
+        more += " AND c.clock_id = :only"
+    return list(
+        run(
+            connection,
+            "SELECT c.clock_id FROM tasuki.clock c JOIN tasuki.lead l USING (lead_id)"  # noqa: S608 - no value
+            f" WHERE c.next_at <= :now{more} ORDER BY c.next_at LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED",
+            now=now, n=BATCH,
+            **({"skip": list(skip)} if skip else {}), **({} if only is None else {"only": only}),
+        ).scalars()
+    )  # fmt: skip
 
 
 def _look_twice(

@@ -30,7 +30,7 @@ from worker.settings import settings
 from worker.store import outbox
 from worker.store.db import in_transaction
 from worker.store.enrichment import has_due
-from worker.sweeping import due_pools, sweep_clocks
+from worker.sweeping import due_pools, sweep_batch
 
 log = get_logger()
 
@@ -227,9 +227,9 @@ def _poke_enrich() -> None:
 
 
 def _sweep_clocks() -> None:
-    more = True
+    more, bad = True, set[int]()
     while more:
-        swept = in_transaction(lambda c: sweep_clocks(c, rulebooks.current(c), now()))
+        swept = sweep_batch(bad)
         more = swept.more
         note_sweep(wall_time())
         if swept.warned or swept.breached:
@@ -241,7 +241,7 @@ def _sweep_reviews() -> None:
     """Judge a set of leads that are due; where there are many, have all processes take sets of their own."""
     judged, count = rescoring.review_set()
     after_judged(judged)
-    if count < BATCH:
+    if count < rescoring.SET:
         in_transaction(lambda c: rescoring.note_done(c, now()))
         return
     poked = [poke(rescore, consumer_name(0), slot) for slot in range(max(1, settings().concurrency - 1))]
@@ -325,6 +325,10 @@ def enrich() -> None:
         in_transaction(lambda c: join_bridged(c, now()))
         while in_transaction(lambda c: propose(c, now())) and time.monotonic() < until:
             hold.extend()
+            if (
+                queue.backlog() > settings().batch_size
+            ):  # events come first; some names are compared at every poke
+                return
 
 
 @app.task(name="tasuki.intake", acks_late=False)

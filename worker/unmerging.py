@@ -18,10 +18,11 @@ from worker import merging
 from worker.judging import Judged, judge_and_save
 from worker.logs import get_logger
 from worker.rulebooks import Loaded
-from worker.store import leads
+from worker.store import crm, crm_links, leads
 from worker.store.db import run
 from worker.store.leads import Key
 from worker.store.rows import as_json, ms
+from worker.zone import local_day_time
 
 log = get_logger()
 
@@ -69,6 +70,7 @@ def unmerge(
 ) -> tuple[int, int, Judged]:
     """Undo a merge and return the two leads.
 
+    A CRM record that came from the lead that was taken in is its own again, and both are written to the CRM anew.
     What was applied since goes to the lead of its first key that either of them had; a key that is new since goes
     where the event went that brought it. Both are folded anew from their events and judged.
 
@@ -83,7 +85,7 @@ def unmerge(
     ).one()
     if merge.undone_at is not None:
         raise Refused(
-            f"merge {merge_id} was undone at {merge.undone_at:%Y-%m-%d %H:%M} UTC by {merge.undone_by or '-'}"
+            f"merge {merge_id} was undone at {local_day_time(merge.undone_at)} by {merge.undone_by or '-'}"
         )
     if rows[kept].merged_into is not None or rows[gone].merged_into != kept:
         raise Refused(
@@ -96,7 +98,7 @@ def unmerge(
     ).scalar()  # fmt: skip
     if later is not None:
         raise Refused(f"lead {kept} took in another lead since; undo merge {later} first")
-    _part_events(connection, merge, kept, gone)
+    _part_events(connection, merge, kept, gone, crm_links.give_back(connection, kept, gone))
     run(
         connection,
         "UPDATE tasuki.lead SET merged_into = NULL, updated_at = :now WHERE lead_id = :g",
@@ -110,6 +112,7 @@ def unmerge(
     )  # fmt: skip
     keep_apart(connection, kept, gone, now)
     judged = _judge_anew(connection, [kept, gone], loaded, now)
+    crm.mark(connection, [kept, gone], now)
     log.info("lead.unmerged", lead_id=kept, lead_ids=[kept, gone])
     return kept, gone, judged
 
@@ -123,8 +126,17 @@ def _of_merge(connection: Connection, merge_id: int) -> tuple[int, int]:
     return row.kept, row.merged
 
 
-def _part_events(connection: Connection, merge: Any, kept: int, gone: int) -> None:
-    """Give each side its keys and events back, and its state folded anew from them."""
+def _part_events(connection: Connection, merge: Any, kept: int, gone: int, records: set[Key]) -> None:
+    """Give each side its keys and events back, and its state folded anew from them.
+
+    Args:
+        connection: both leads are locked in it.
+        merge: its row.
+        kept: the lead that took the other in.
+        gone: the lead that was taken in.
+        records: keys of CRM records that went back to it: one that was learned since is its own all the same.
+
+    """
     moved = {
         (row.source, row.event_id)
         for row in run(
@@ -146,6 +158,7 @@ def _part_events(connection: Connection, merge: Any, kept: int, gone: int) -> No
         )
     ]
     theirs = {(kind, value) for kind, value in merge.keys}
+    theirs |= records - {(kind, value) for kind, value in merge.kept_keys}
     now_has = run(connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :k", k=kept)
     # merges of before this was recorded: what the kept lead has now and the other had not
     mine = {(kind, value) for kind, value in merge.kept_keys} or {tuple(key) for key in now_has} - theirs

@@ -1,22 +1,39 @@
 """The HTML mail as a person sees it, in a real browser: nothing spills over, nothing is loaded, both modes can be read."""
 
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.worker.notices.bodies import a_body, a_sheet
 from worker.notices.as_html import as_html
-
-CHROMIUM: Final = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"needs {CHROMIUM}: apt-get install chromium fonts-noto-cjk"
-)
+from worker.notices.kinds import OF_ANOTHER
+from worker.notices.planning import MOST_BY_CHANNEL
 
 LONG: Final = "東日本エンタープライズソリューションズホールディングス株式会社首都圏第一営業本部" * 3
 UNBROKEN: Final = "a" * 200 + "@example.co.jp"
+MOST: Final = MOST_BY_CHANNEL["email"]
+KINDS: Final = (
+    "offer.accept", "warning.contact", "reminder.follow_up", "breach.accept", "withdrawn.accept", "moved.contact",
+    "escalation.contact", "claim_open.claim", "claimed.contact", "claim_over.claim", "rep_left.contact",
+)  # fmt: skip
+
+
+def _longest(lang: str) -> Any:
+    """Return as many leads as go into one mail, of every kind, usual ones and long ones."""
+    bodies = []
+    for number in range(1, MOST + 1):
+        kind, clock = KINDS[number % len(KINDS)].split(".")
+        names: dict[str, Any] = {"company": LONG, "email": UNBROKEN} if number % 7 == 0 else {}
+        rep: dict[str, Any] = (
+            {"rep_name": {"ja": "高橋 蓮", "en": "Ren Takahashi"}} if kind in OF_ANOTHER else {}
+        )
+        bodies.append(a_body(lang, kind, clock, number=number, lead_id=1_000 + number, **names, **rep))
+    return a_sheet(*bodies)
+
+
 SHEETS: Final[dict[str, Any]] = {
     "offer-ja": a_sheet,
     "offer-en": lambda: a_sheet(a_body("en", name="Grace Tan", company="Merlion Logistics Pte Ltd")),
@@ -27,6 +44,8 @@ SHEETS: Final[dict[str, Any]] = {
     "long-ja": lambda: a_sheet(a_body(name=LONG, company=LONG, title=LONG, email=UNBROKEN, campaign=UNBROKEN)),
     "digest-ja": lambda: a_sheet(*(a_body(kind=kind, number=n, company=LONG) for n, kind in enumerate(
         ("offer", "warning", "breach", "reminder", "offer", "withdrawn"), 1))),
+    "longest-ja": lambda: _longest("ja"),
+    "longest-en": lambda: _longest("en"),
 }  # fmt: skip
 #: WCAG 2.2, 1.4.3: text against what is behind it.
 LEAST_CONTRAST: Final = 4.5
@@ -45,19 +64,9 @@ _CONTRAST: Final = """
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium of this machine."""
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield opened
-        opened.close()
-
-
-def _open(browser: Any, tmp_path: Path, name: str, width: int, scheme: str) -> tuple[Page, list[str]]:
+def _open(
+    browser: Browser, tmp_path: Path, name: str, width: int, scheme: Literal["light", "dark"]
+) -> tuple[Page, list[str]]:
     file = tmp_path / f"{name}.html"
     file.write_text(as_html(SHEETS[name]()), encoding="utf-8")
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -71,7 +80,9 @@ def _open(browser: Any, tmp_path: Path, name: str, width: int, scheme: str) -> t
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 800])
 @pytest.mark.parametrize("name", SHEETS)
-def test_a_mail_reads_well(browser: Any, tmp_path: Path, name: str, width: int, scheme: str) -> None:
+def test_a_mail_reads_well(
+    browser: Browser, tmp_path: Path, name: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
     """On a telephone and on a desk, by day and by night: no side scroll, enough contrast, nothing asked from outside."""
     page, asked = _open(browser, tmp_path, name, width, scheme)
 
@@ -83,7 +94,9 @@ def test_a_mail_reads_well(browser: Any, tmp_path: Path, name: str, width: int, 
 
 
 @pytest.mark.parametrize("name", ["offer-ja", "offer-en"])
-def test_what_counts_is_on_the_first_screen_of_a_telephone(browser: Any, tmp_path: Path, name: str) -> None:
+def test_what_counts_is_on_the_first_screen_of_a_telephone(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
     """Who, the buttons, until when and why now are seen without scrolling, and a thumb can press."""
     page, _ = _open(browser, tmp_path, name, 375, "light")
     page.set_viewport_size({"width": 375, "height": 667})
@@ -99,4 +112,26 @@ def test_what_counts_is_on_the_first_screen_of_a_telephone(browser: Any, tmp_pat
         box = page.get_by_text(label, exact=True).first.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] < 667
+    page.context.close()
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_longest_digest_shows_every_lead(browser: Browser, tmp_path: Path, lang: str) -> None:
+    """All of them stand in it, each with the buttons that it needs, as large as a thumb, and none over another."""
+    page, _ = _open(browser, tmp_path, f"longest-{lang}", 375, "light")
+    cards = page.locator("table.card")
+    boxes = [cards.nth(index).bounding_box() for index in range(cards.count())]
+    links = page.get_by_role("link")
+    heights = [
+        (links.nth(index).bounding_box() or {"height": 0.0})["height"] for index in range(links.count())
+    ]
+
+    assert len(boxes) == MOST
+    for upper, lower in pairwise(boxes):
+        assert upper is not None
+        assert lower is not None
+        assert upper["y"] + upper["height"] <= lower["y"]
+    offers = sum(KINDS[number % len(KINDS)] == "offer.accept" for number in range(1, MOST + 1))
+    assert links.get_by_text(("受諾する", "Accept")[lang == "en"], exact=True).count() == offers
+    assert min(heights) >= 36
     page.context.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_rules.gate import gate
+from routing_rules.gate import gate, gate_words
 from tests.factories import a_state
 
 PHONE = {"phone": "+81 3-0000-1234"}
@@ -62,3 +62,8 @@ def test_the_gate_says_no_to_whom_marketing_holds(
     if withdrawn or holder is None or stage in ("inquiry", "nurture", "disqualified"):
         assert not answer.may_contact
     assert answer.may_contact is bool(answer.channels)
+    for lang in ("ja", "en"):
+        word, why = gate_words(answer.may_contact, answer.reason, answer.channels, lang)
+        assert word in (("可", "yes") if answer.may_contact else ("不可", "no"))
+        assert why
+        assert "_" not in why  # a code is no sentence

@@ -212,7 +212,7 @@ def test_what_is_announced_comes_to_the_instant(did: Any, who: str, since: str) 
         before, then = (judge(state, standing, BOOK, at, None) for at in (one.at_ms - 1, one.at_ms))
         wanted = {"falls_asleep": "dormant", "sunset": f"sunset.{one.name}"}.get(one.what)
         if wanted is None:
-            assert (before.lifecycle_stage, then.lifecycle_stage) == ("lost", "nurture")
+            assert (before.lifecycle_stage, then.lifecycle_stage == "lost") == ("lost", False)
         elif then.lifecycle_stage == "nurture" and not (then.reasons.rule or "").startswith("sunset.no_mail"):
             assert (before.reasons.rule == wanted, then.reasons.rule == wanted) == (False, True)
         assert next_words(one, BOOK, "ja", TOKYO)

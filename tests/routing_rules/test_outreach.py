@@ -126,14 +126,14 @@ def test_the_table_of_outreach(row: str) -> None:
 @pytest.mark.parametrize(
     "who, stage, rep, when, more, ja, en",
     [
-        ("東京の部長", "sal", "sato", "火 10:00", {}, "可: 担当者が連絡できます（メール・電話）", "yes: its rep may contact it (by mail, phone)"),
-        ("東京の部長", "sal", "ito", "火 10:00", {}, "不可: 別の担当者が対応中です", "no: another rep works on it"),
+        ("東京の部長", "sal", "sato", "火 10:00", {}, "可: 担当者が連絡できます（メール、電話）", "yes: the lead's rep may, by email or by phone"),
+        ("東京の部長", "sal", "ito", "火 10:00", {}, "不可: 別の担当者のリードです", "no: another rep holds the lead"),
         ("東京の部長", "sal", "sato", "火 23:00", {}, "不可: 相手の時間帯では連絡を控える時間です。2026-11-25 06:00 JST 以降", "no: it is a quiet hour where the person is, from 2026-11-25 06:00 JST"),
-        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "dormant"}}, "不可: マーケティングが育成中です、長く動きがなく休眠中です", "no: marketing nurtures it; it is asleep: no activity for long"),
-        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "sunset.silent_two_years"}}, "不可: マーケティングが育成中です、配信を終了しています", "no: marketing nurtures it; marketing has stopped writing to it"),
-        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"cool_down_until_ms": ms(at("金 10:00"))}}, "不可: マーケティングが育成中です、差し戻し後の冷却期間中です。2026-11-27 10:00 JST 以降", "no: marketing nurtures it; it cools down after it was handed back, from 2026-11-27 10:00 JST"),
+        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "dormant"}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。長く動きがなく休眠中です", "no: marketing still nurtures the lead, away from sales calls; it is asleep: no activity for long"),
+        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "sunset.silent_two_years"}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。配信を終了しています", "no: marketing still nurtures the lead, away from sales calls; marketing has stopped writing to it"),
+        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"cool_down_until_ms": ms(at("金 10:00"))}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です。2026-11-27 10:00 JST 以降", "no: marketing still nurtures the lead, away from sales calls; it cools down after it was handed back, from 2026-11-27 10:00 JST"),
         ("東京の部長", "sal", "sato", "火 10:00", {"tried_ms": ms(at("火 09:00"))}, "不可: 直前に連絡したばかりです。2026-11-24 13:00 JST 以降", "no: sales tried a short while ago, from 2026-11-24 13:00 JST"),
-        ("東京の部長", "sal", "sato", "火 13:00", {"tried_ms": ms(at("火 09:00"))}, "可: 担当者が連絡できます（メール・電話）", "yes: its rep may contact it (by mail, phone)"),
+        ("東京の部長", "sal", "sato", "火 13:00", {"tried_ms": ms(at("火 09:00"))}, "可: 担当者が連絡できます（メール、電話）", "yes: the lead's rep may, by email or by phone"),
     ],
 )  # fmt: skip
 def test_the_answer_is_said(

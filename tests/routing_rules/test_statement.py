@@ -23,27 +23,96 @@ def a_turn(**over: Any) -> dict[str, Any]:
             "amount": -TURN, "makeup": 0, "why": None, **over}  # fmt: skip
 
 
-MATCH = {"score": 212.5, "skills": 50.0, "language": 100, "win_rate": 62.5, "won": 5, "lost": 3, "open": 4}
+def even(mine: int, share: int = TURN // 2) -> dict[str, Any]:
+    """Return figures of a round robin in which Sato was owed half a turn and a half of this one."""
+    return {"sato": {"owed": TURN // 2, "share": TURN // 2}, "kato": {"owed": mine, "share": share}}
+
+
+def a_load(open_: int, today: int | None = None, weight: int = 1, **more: int) -> dict[str, Any]:
+    """Return what `least_loaded` compares; without today's count as it was kept at first."""
+    return {**more, "open": open_, **({} if today is None else {"today": today}), "weight": weight}
+
+
+MATCH = {"score": 212.5, "skills": 50.0, "language": 100, "win_rate": 62.5, "won": 5, "lost": 3, "open": 4,
+         "today": 1, "weight": 1}  # fmt: skip
 BETTER = {**MATCH, "score": 262.5, "skills": 100.0, "open": 7}
+ALIKE = {**MATCH, "score": 222.5, "win_rate": 72.5, "open": 7}
 #: What happened -> for Kato, the outcome, and the words in both languages.
 GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
-    (a_turn(rep="kato"), "taken", "あなたの番でした（持ち分 0.10 番、今回の割当 0.50 番）",
+    (a_turn(rep="kato", considered={"sato": {"owed": 0, "share": TURN // 2}, "kato": {"owed": TURN // 10, "share": TURN // 2}}),
+     "taken", "あなたの番でした（持ち分 0.10 番、今回の割当 0.50 番）",
      "your turn: you were owed 0.10 turns, 0.50 of them from this lead"),
+    (a_turn(rep="kato", considered={"kato": {"owed": TURN, "share": TURN}}), "taken",
+     "あなたの番でした（持ち分 1.00 番、今回の割当 1.00 番）",
+     "your turn: you were owed 1.00 turns, 1.00 of them from this lead"),
     (a_turn(), "passed", "satoさんの番でした（持ち分 あなた 0.10 番、satoさん 0.90 番）",
      "sato's turn: you were owed 0.10 turns, sato 0.90"),
-    (a_turn(strategy="least_loaded", considered={"sato": {"open": 2, "weight": 1}, "kato": {"open": 7, "weight": 2}}),
-     "passed", "satoさんの方が空いていました（あなた 7 件 / 重み 2、satoさん 2 件）",
-     "sato had less: you 7 open / weight 2, sato 2 open"),
-    (a_turn(rep="kato", strategy="least_loaded", considered={"kato": {"value": 8, "open": 2, "weight": 1}}),
-     "taken", "あなたが最も空いていました（8 ポイント / 2 件）", "you had the least: 8 value points / 2 open"),
+    (a_turn(considered=even(TURN // 2 - 500)), "passed", "satoさんの番でした（持ち分 あなた 0.499306 番、satoさん 0.500000 番）",
+     "sato's turn: you were owed 0.499306 turns, sato 0.500000"),
+    (a_turn(considered=even(TURN // 2)), "passed", "持ち分が同じだったため、くじでsatoさんに決まりました（持ち分 どちらも 0.50 番）",
+     "a tie, and the lot fell to sato: both of you were owed 0.50 turns"),
+    (a_turn(rep="kato", considered=even(TURN // 2)), "taken",
+     "持ち分が同じだったため、くじであなたに決まりました（持ち分 0.50 番、今回の割当 0.50 番）",
+     "a tie, and the lot fell to you: you were owed 0.50 turns, 0.50 of them from this lead"),
+    (a_turn(considered=even(TURN // 2, TURN // 4)), "passed",
+     "持ち分が同じで、重みまたはくじでsatoさんに決まりました（持ち分 どちらも 0.50 番）",
+     "a tie, and the weight or the lot decided for sato: both of you were owed 0.50 turns"),
+    (a_turn(rep="kato", considered=even(TURN // 2, TURN * 3 // 4)), "taken",
+     "持ち分が同じで、重みまたはくじであなたに決まりました（持ち分 0.50 番、今回の割当 0.75 番）",
+     "a tie, and the weight or the lot decided for you: you were owed 0.50 turns, 0.75 of them from this lead"),
+    (a_turn(considered=even(TURN * 6 // 10)), "passed",
+     "satoさんの番でした（持ち分 あなた 0.60 番、satoさん 0.50 番。先に1番分に達するため）",
+     "sato's turn: you were owed 0.60 turns, sato 0.50, who would have been owed a whole one first"),
+    (a_turn(rep="kato", considered=even(TURN * 4 // 10)), "taken", "あなたの番でした（持ち分 0.40 番。先に1番分に達するため）",
+     "your turn: you were owed 0.40 turns, and would have been owed a whole one first"),
+    (a_turn(strategy="least_loaded", considered={"sato": a_load(2, 0), "kato": a_load(7, 1, 2)}),
+     "passed", "satoさんの方が重みあたりの手持ち件数が少ない状態でした（あなた 手持ち 7 件 / 本日 1 件 / 重み 2、satoさん 手持ち 2 件 / 本日 0 件）",
+     "sato had fewer open leads for the weight: you 7 open / 1 today / weight 2, sato 2 open / 0 today"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"kato": a_load(2, 1), "sato": a_load(3, 0)}),
+     "taken", "あなたの手持ち件数が最も少ない状態でした（手持ち 2 件 / 本日 1 件）", "you had the fewest open leads: 2 open / 1 today"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"kato": a_load(2, 1, value=8)}),
+     "taken", "受けられるのはあなただけでした（8 ポイント / 手持ち 2 件 / 本日 1 件）", "only you could take it: 8 value points / 2 open / 1 today"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"kato": a_load(2, 1, value=8), "sato": a_load(2, 1, value=9)}),
+     "taken", "あなたの手持ちポイントが最も少ない状態でした（8 ポイント / 手持ち 2 件 / 本日 1 件）",
+     "you had the fewest value points: 8 value points / 2 open / 1 today"),
+    (a_turn(strategy="least_loaded", considered={"kato": a_load(2, 1, value=9), "sato": a_load(2, 1, value=8)}),
+     "passed", ("satoさんの方が手持ちポイントが少ない状態でした"
+                "（あなた 9 ポイント / 手持ち 2 件 / 本日 1 件、satoさん 8 ポイント / 手持ち 2 件 / 本日 1 件）"),
+     "sato had fewer value points: you 9 value points / 2 open / 1 today, sato 8 value points / 2 open / 1 today"),
+    (a_turn(strategy="least_loaded", considered={"sato": a_load(2, 1), "kato": a_load(2, 3)}),
+     "passed", "手持ちは並び、satoさんの方が本日の件数が少ない状態でした（あなた 手持ち 2 件 / 本日 3 件、satoさん 手持ち 2 件 / 本日 1 件）",
+     "a tie in what is open, and sato had fewer leads today: you 2 open / 3 today, sato 2 open / 1 today"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"sato": a_load(2, 1), "kato": a_load(2, 0)}),
+     "taken", "手持ちは並び、あなたの本日の件数が最も少ない状態でした（手持ち 2 件 / 本日 0 件）",
+     "a tie in what is open, and you had the fewest leads today: 2 open / 0 today"),
+    (a_turn(strategy="least_loaded", considered={"sato": a_load(2, 1), "kato": a_load(2, 1)}),
+     "passed", "手持ちも本日の件数も並び、くじでsatoさんに決まりました（あなた 手持ち 2 件 / 本日 1 件、satoさん 手持ち 2 件 / 本日 1 件）",
+     "a tie, and the lot fell to sato: you 2 open / 1 today, sato 2 open / 1 today"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"sato": a_load(2, 1), "kato": a_load(2, 1), "mori": a_load(9, 1)}),
+     "taken", "手持ちも本日の件数も並び、くじであなたに決まりました（手持ち 2 件 / 本日 1 件）",
+     "a tie, and the lot fell to you: 2 open / 1 today"),
+    (a_turn(strategy="least_loaded", considered={"sato": a_load(2), "kato": a_load(2)}), "passed",
+     "satoさんに決まりました（あなた 手持ち 2 件、satoさん 手持ち 2 件）", "sato was chosen: you 2 open, sato 2 open"),
+    (a_turn(rep="kato", strategy="least_loaded", considered={"sato": a_load(2), "kato": a_load(2)}), "taken",
+     "あなたに決まりました（手持ち 2 件）", "you were chosen: 2 open"),
     (a_turn(strategy="best_match", considered={"sato": BETTER, "kato": MATCH}), "passed",
-     ("satoさんが選ばれました（あなた 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件、"
-     "satoさん 262.5点 [スキル 100, 言語 100, 受注率 62.5] / 7 件）"),
-     ("sato was chosen: you 212.5 points [skills 50, language 100, win rate 62.5] / 4 open,"
-     " sato 262.5 points [skills 100, language 100, win rate 62.5] / 7 open")),
-    (a_turn(rep="kato", strategy="best_match", considered={"kato": MATCH}), "taken",
-     "あなたが最も合っていました（212.5点 [スキル 50, 言語 100, 受注率 62.5] / 4 件）",
-     "you matched best: 212.5 points [skills 50, language 100, win rate 62.5] / 4 open"),
+     ("satoさんの方が合っていました（あなた 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 手持ち 4 件 / 本日 1 件、"
+     "satoさん 262.5点 [スキル 100, 言語 100, 受注率 62.5] / 手持ち 7 件 / 本日 1 件）"),
+     ("sato matched better: you 212.5 points [skills 50, language 100, win rate 62.5] / 4 open / 1 today,"
+     " sato 262.5 points [skills 100, language 100, win rate 62.5] / 7 open / 1 today")),
+    (a_turn(rep="kato", strategy="best_match", considered={"kato": BETTER, "sato": MATCH}), "taken",
+     "あなたが最も合っていました（262.5点 [スキル 100, 言語 100, 受注率 62.5] / 手持ち 7 件 / 本日 1 件）",
+     "you matched best: 262.5 points [skills 100, language 100, win rate 62.5] / 7 open / 1 today"),
+    (a_turn(rep="kato", strategy="best_match", considered={"kato": MATCH, "sato": ALIKE}), "taken",
+     "合い方は同等（15点以内）で、あなたの手持ち件数が最も少ない状態でした（212.5点 [スキル 50, 言語 100, 受注率 62.5] / 手持ち 4 件 / 本日 1 件）",
+     ("matches within 15 points count as equal; you had the fewest open leads:"
+      " 212.5 points [skills 50, language 100, win rate 62.5] / 4 open / 1 today")),
+    (a_turn(strategy="best_match", considered={"kato": ALIKE, "sato": MATCH}), "passed",
+     ("合い方は同等（15点以内）で、satoさんの方が手持ち件数が少ない状態でした（あなた 222.5点 [スキル 50, 言語 100, 受注率 72.5] / 手持ち 7 件 / 本日 1 件、"
+      "satoさん 212.5点 [スキル 50, 言語 100, 受注率 62.5] / 手持ち 4 件 / 本日 1 件）"),
+     ("matches within 15 points count as equal; sato had fewer open leads:"
+      " you 222.5 points [skills 50, language 100, win rate 72.5] / 7 open / 1 today,"
+      " sato 212.5 points [skills 50, language 100, win rate 62.5] / 4 open / 1 today")),
     (a_turn(rep="kato", strategy="claim"), "taken", "あなたが最初に名乗り出ました", "you claimed it first"),
     (a_turn(rep="kato", strategy="owner"), "taken", "あなたの担当先でした", "the account or the lead is yours"),
     (a_turn(rep="kato", strategy="escalation"), "taken", "他に受けられる人がいませんでした",
@@ -120,3 +189,30 @@ def test_every_gate_has_words() -> None:
     assert {outcome_of(turn, rep) for rep in offer.skipped} == {
         "no_weight", "absent", "closed", "inactive", "had_it", "full", "day_full", *capped,
     }  # fmt: skip
+
+
+def test_words_of_a_tie_are_true() -> None:
+    """Over many leads: whoever is said to have had fewer had fewer, and a lot decided only between equals."""
+    team = a_team({"sato": 1, "kato": 1, "mori": 2})
+    seen: set[str] = set()
+    for lead in range(1, 200):
+        loads = {
+            rep: Load(open=lead % (2 + at), today=lead // 7 % (2 + at)) for at, rep in enumerate(team.reps)
+        }
+        before = {rep: (load.open, load.today) for rep, load in loads.items()}
+        waiting = a_waiting(lead_id=lead, strategy="least_loaded")
+        offer = place(waiting, team, a_policy(), PoolState(loads=loads), NOW)
+        assert isinstance(offer, Offer)
+        weights = {"sato": 1, "kato": 1, "mori": 2}
+        for rep in offer.considered.keys() - {offer.rep}:
+            turn = a_turn(rep=offer.rep, strategy="least_loaded", considered=offer.considered)
+            words = say(turn, rep, "en")
+            mine, theirs = (tuple(one / weights[who] for one in before[who]) for who in (rep, offer.rep))
+            kind = next(
+                one for one in ("the lot fell", "fewer leads today", "fewer open leads") if one in words
+            )
+            seen.add(kind)
+            assert (kind == "the lot fell") == (mine == theirs), words
+            assert (kind == "fewer leads today") == (mine[0] == theirs[0] and theirs[1] < mine[1]), words
+            assert (kind == "fewer open leads") == (theirs[0] < mine[0]), words
+    assert len(seen) == 3

@@ -1,6 +1,7 @@
 """Two leads made one by events or by people, and parted again: nothing is lost, and the promises hold."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -178,6 +179,13 @@ def test_what_a_rep_said_of_one_holds_for_the_person(system: System) -> None:
     assert system.sql(row, l=kept) == [(1, until)]
     assert system.sql("SELECT a.rep FROM tasuki.assignment a WHERE a.end_reason = 'declined'"
                       " AND a.lead_id IN (SELECT tasuki.one_person(:l))", l=kept) == [(rep,)]  # fmt: skip
+    system.do(
+        "INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, ended_at,"
+        " end_reason, rulebook_version) SELECT :l, rep, pool, rule, strategy, sla, :at, :at, :at, 'overtaken',"
+        " rulebook_version FROM tasuki.assignment", l=kept, at=now() + timedelta(minutes=1),
+    )  # fmt: skip
+    assert any("declined the same person" in one for one in system.broken())
+    system.do("DELETE FROM tasuki.assignment WHERE lead_id = :l", l=kept)
     said("lead", "unmerge", str(said("lead", "candidates", "--merges")[0]["merge_id"]))
     assert system.sql(row, l=kept) == [(0, None)]
     assert system.sql(row, l=other) == [(1, until)]

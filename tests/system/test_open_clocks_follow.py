@@ -24,7 +24,7 @@ from tests.fixtures.clocks import (
     together,
 )
 from tests.fixtures.system import System
-from worker import absences, acting, rulebooks
+from worker import absences, acting, pausing, rulebooks
 from worker.clocks import follow_changes
 from worker.store.db import engine, in_transaction
 
@@ -210,6 +210,24 @@ def test_an_offer_to_somebody_who_is_away_for_long_moves_on(system: System, ends
     row = system.sql("SELECT rep, hops FROM tasuki.assignment WHERE assignment_id = :a", a=other)[0]
     assert (row.rep != rep, row.hops) == (True, 0)
     assert clean(system) == []
+
+
+def test_who_asks_for_a_pause_keeps_the_lead(system: System) -> None:
+    """Away for so long that the offer would move on: not when the rep, who works on it after all, asks for the time."""
+    put_in_force(
+        ("sla.yaml", "    at_most: 14d", "    at_most: 14d\n    clocks: [accept]"),
+    )
+    (number,) = offer(system)
+    rep = system.one("SELECT rep FROM tasuki.assignment")
+    away(rep, "2026-11-24T16:00", "2026-11-26T18:00")
+    pausing_until = datetime.fromisoformat("2026-11-25T12:00:00+09:00")
+    in_transaction(
+        lambda c: pausing.pause(
+            c, number, "customer_asked", rulebooks.current(c), AT, by="tests", until=pausing_until
+        )
+    )
+    assert live(system) == [number]
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE kind = 'moved'") == 0
 
 
 def test_two_workers_and_two_changes_at_once(system: System) -> None:

@@ -216,6 +216,13 @@ def test_those_who_were_told_are_told_that_it_is_over(system: System) -> None:
     in_transaction(lambda c: claim(c, lead, "ben", rulebooks.current(c), now()))
     over = system.sql("SELECT recipient FROM tasuki.outbox WHERE kind = 'claim_over' ORDER BY 1")
     assert over == [("ann@example.com",), ("cho@example.com",)]
+    numbers = system.sql(
+        "SELECT kind, assignment_id, (body->>'assignment_id')::bigint FROM tasuki.outbox ORDER BY 1"
+    )
+    held = system.one("SELECT assignment_id FROM tasuki.assignment")
+    assert numbers == [("claim_open", None, None)] * 3 + [("claim_over", None, None)] * 2 + [
+        ("claimed", held, held)
+    ]
 
 
 def test_what_nobody_claims_is_shared_when_the_time_is_over(system: System) -> None:
@@ -424,6 +431,9 @@ def test_leads_of_a_rep_who_left(system: System, how: str) -> None:
     people = {} if how == "removed" else {"ann": {"active": False}}
     desk = {"cho": 1} if how == "removed" else {"ann": 1, "cho": 1}
     publish(texts_for({"desk": desk, "rest": {"ben": 1}}, people=people))
+    if how == "removed":  # before the sweep looks
+        with pytest.raises(Refused, match="no rep ann any more"):
+            in_transaction(lambda c: act(c, number + 1, "accept", rulebooks.current(c), now()))
     for _ in range(2):
         left = in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now()))
         assert (left.returned, left.told) in ((2, 1), (0, 0))

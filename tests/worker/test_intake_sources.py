@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 
 from schemas.errors import NotUnderstood, RulebookError
 from tests.fixtures.sources import SECRETS, SOURCES, open_intake, registry
+from tests.fixtures.system import System
 from worker import rulebook_yaml
 from worker.cli.main import app
+from worker.intake import configured
 from worker.intake.platforms import PLATFORMS
 from worker.intake.proofs.spec import ProofSpec
 from worker.intake.request import make
@@ -242,3 +244,28 @@ def test_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "sources.yaml").touch()
     with pytest.raises(AssertionError):
         intake.accept("zapier", stranger)
+
+
+def test_no_sources_are_said(monkeypatch: pytest.MonkeyPatch, system: System) -> None:
+    """Without TASUKI_SOURCES the list says so, and how to get one; it is no empty table."""
+    monkeypatch.delenv("TASUKI_SOURCES", raising=False)
+    settings.cache_clear()
+    configured.registry.cache_clear()
+    found = CliRunner().invoke(app, ["intake", "sources"])
+
+    assert found.exit_code == 0, found.output
+    assert found.output.startswith("no source is configured")
+    assert "TASUKI_SOURCES" in found.output
+
+
+def test_file_that_was_never_right_turns_nobody_away(tmp_path: Path) -> None:
+    """A start with a broken file answers 503; once it was right, a stranger is one again."""
+    intake = open_intake(tmp_path, "sources: [")
+    stranger = make("POST", "https://x/", {}, b"{}")
+    answer = intake.accept("nobody", stranger)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "300")
+    assert intake.accept("brevo", stranger).status == 429
+    (tmp_path / "sources.yaml").write_text(SOURCES, encoding="utf-8")
+    assert intake.accept("nobody", stranger).status == 401
+    (tmp_path / "sources.yaml").write_text("sources: [", encoding="utf-8")
+    assert intake.accept("nobody", stranger).status == 401

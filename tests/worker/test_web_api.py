@@ -186,7 +186,9 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
         "may_contact": False, "reason": "held_in_nurture", "channels": [], "track": "win_back", "by_channel": [],
     }  # fmt: skip
     assert (held["reasons"], held["from"] is None) == (["held_in_nurture", "cooling_down"], False)
-    assert held["words"].startswith("不可: マーケティングが育成中です、差し戻し後の冷却期間中です")
+    assert held["words"].startswith(
+        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です"
+    )
     assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
 
 

@@ -80,3 +80,18 @@ def test_minting_takes_a_fixed_number_of_statements(web: Web) -> None:
         with failing(failure):
             made = in_transaction(lambda connection, w=wanted: links.mint(connection, w, now()))  # type: ignore[misc]
         assert (len(made), 99 - failure.left) == (count, 2)
+
+
+@pytest.mark.parametrize(
+    "path, status, wait",
+    [("/intake/hubspot", 503, "300000"), ("/intake/brevo", 429, "300"), ("/intake/x", 503, "300")],
+)
+def test_without_sources_webhooks_are_told_to_come_again(web: Web, path: str, status: int, wait: str) -> None:
+    """Neither 404 nor 401: platforms drop the event or switch the webhook off at those."""
+    answer = web.client.post(path, content=b"{}")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (status, wait)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert "TASUKI_SOURCES" in answer.json()["detail"]
+    assert web.client.get(path).status_code == status

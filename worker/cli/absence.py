@@ -11,8 +11,9 @@ from worker import absences, ical, rulebooks
 from worker.cli.common import JsonFlag, command, console, instant, print_json, print_table
 from worker.now import now
 from worker.rulebooks import Loaded
-from worker.screen import local_time, safe
+from worker.screen import safe
 from worker.store.db import in_transaction, transaction
+from worker.zone import local_time
 
 app = typer.Typer(help="Absences: add, list, remove, import.", no_args_is_help=True)
 
@@ -162,7 +163,5 @@ def import_(
 
 
 def _zone(rep: str, loaded: Loaded) -> Any:
-    known = loaded.team.reps.get(rep)
-    if known is None:
-        raise Refused(f"no rep is called {rep}; there are {', '.join(sorted(loaded.team.reps)[:20])}")
-    return known.calendar.zone
+    rulebooks.require_rep(rep, loaded.team.reps)
+    return loaded.team.reps[rep].calendar.zone

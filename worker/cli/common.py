@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import wraps
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from schemas.base import Lang
 from schemas.errors import Refused, RulebookError, TasukiError
 from worker import logs
 from worker.local.join import join_servers
@@ -111,6 +112,13 @@ def instant(text: str, zone: ZoneInfo, *, day_ends: bool = False) -> datetime:
         words = "write a day such as 2026-12-07, or an instant such as 2026-12-07T13:00"
         raise Refused(f"{text!r} is neither a day nor an instant; {words}") from error
     return at if at.tzinfo is not None else at.replace(tzinfo=zone)
+
+
+def language(lang: str) -> Lang:
+    """Read --lang."""
+    if lang not in ("ja", "en"):
+        raise fail("--lang is ja or en", USAGE)
+    return cast("Lang", lang)
 
 
 def print_json(value: Any) -> None:

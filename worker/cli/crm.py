@@ -1,7 +1,7 @@
 """`tasuki crm`: whether the CRM is up to date, what would be written, and what it says of deals."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from worker.store import crm as store
 from worker.store import reading
 from worker.store.crm_reading import fare, troubled
 from worker.store.db import in_transaction, transaction
+
+if TYPE_CHECKING:
+    from worker.crm.mapping import CrmMapping
 
 app = typer.Typer(help="The CRM: status, what is written, outcomes read back.", no_args_is_help=True)
 
@@ -142,7 +145,7 @@ def _say(row: dict[str, Any], away: str | None) -> None:
 @app.command("retry")
 @command
 def retry(who: MaybeWho = None, as_json: JsonFlag = False) -> None:
-    """Try again what was refused, and a CRM that was away: whatever was wrong is mended.
+    """Try again what was refused or written in part, and a CRM that was away: whatever was wrong is mended.
 
     Example: tasuki crm retry
     """
@@ -202,6 +205,9 @@ def fields(as_json: JsonFlag = False) -> None:
     from worker.crm.mapping import load
 
     mapping = load(connect.name())
+    if connect.name() == "webhook":
+        _say_carried(mapping, as_json=as_json)
+        return
     if as_json:
         print_json(mapping.model_dump())
         return
@@ -213,3 +219,20 @@ def fields(as_json: JsonFlag = False) -> None:
     ]
     print_table(f"fields ({mapping.id_field} holds the lead's number)",
                 ("object", "field", "fact", "write", "max", "what"), rows)  # fmt: skip
+
+
+def _say_carried(mapping: "CrmMapping", *, as_json: bool) -> None:
+    """Show what the webhook carries: all that is known of a lead, under names that no mapping changes."""
+    from worker.crm.webhook import carries
+
+    if as_json:
+        print_json({**mapping.model_dump(), "carries": carries()})
+        return
+    print_table(
+        "data of crm.lead: what is known of the lead, and no more", ("name", "what"), list(carries().items())
+    )
+    console.print(
+        "The receiver puts it into the CRM's fields. The file of TASUKI_CRM_MAPPING can change `status`, `users`,"
+        " `nobody`, `language` and `create_in`.",
+        soft_wrap=True,
+    )

@@ -21,6 +21,7 @@ from worker.settings import settings
 from worker.staffing import staffing
 from worker.store import migrate, outbox_view
 from worker.store.db import run, transaction
+from worker.zone import local_day_time
 
 #: good, worth a look, or wrong; what was looked at; what was found and how to mend it.
 Finding = tuple[str, str, str]
@@ -176,7 +177,7 @@ def _notices() -> list[Finding]:
         if rulebooks.current_version(connection) is not None:
             found += _channels(rulebooks.current(connection).book.source.team)
         for breaker in outbox_view.open_breakers(connection):
-            words = f"away since {breaker.open_since:%Y-%m-%d %H:%M} UTC, {breaker.n} messages wait"
+            words = f"away since {local_day_time(breaker.open_since)}, {breaker.n} messages wait"
             words += (
                 f": {breaker.last_error}; once mended: `tasuki outbox retry --receiver {breaker.receiver}`"
             )
@@ -228,7 +229,7 @@ def _crm() -> list[Finding]:
     words = (
         f"{settings().crm} at {health.url} lets us in; {left} calls left by its own count,"
         f" {found['calls_today']} of {found['calls_a_day']} of ours made; {found['waiting']} leads wait"
-        + (f" since {found['oldest']:%Y-%m-%d %H:%M} UTC" if found["oldest"] else "")
+        + (f" since {local_day_time(found['oldest'])}" if found["oldest"] else "")
         + f", {found['failing']} failing, {found['refused']} refused"
     )
     return [("look" if found["failing"] or found["refused"] else "ok", "CRM", words)]

@@ -4,8 +4,8 @@ from routing_rules.calendars import next_open
 from worker import rulebooks
 from worker.now import now
 from worker.presence import team_now
-from worker.screen import local_time
 from worker.store.db import run, transaction
+from worker.zone import local_time
 
 #: good, worth a look, or wrong; what was looked at; what was found and how to mend it.
 Finding = tuple[str, str, str]

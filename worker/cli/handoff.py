@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from sqlalchemy import Connection
 
 from schemas.handover import Act
 from worker import pausing, rulebooks, tasks
@@ -12,9 +13,10 @@ from worker.acting import act
 from worker.cli.common import JsonFlag, command, console, instant, print_json, print_table
 from worker.cli.statement import claim, statement
 from worker.now import now
-from worker.screen import local_time, safe
+from worker.screen import safe
 from worker.store import reading
 from worker.store.db import in_transaction, run, transaction
+from worker.zone import local_time
 
 app = typer.Typer(
     help="The hand-over: list, show, claim, accept, decline, contacted, follow up, recycle, pause, statement.",
@@ -41,6 +43,7 @@ def list_(
     Example: tasuki handoff list --rep sato
     """
     with transaction() as connection:
+        _require_known(connection, rep, pool)
         rows = reading.handoffs(connection, rep=rep, pool=pool, everything=everything, limit=limit)
     if as_json:
         print_json(rows)
@@ -51,6 +54,17 @@ def list_(
          r["accepted_at"], r["contacted_at"], f"{r['clock']}: {local_time(r['due_at'])}" if r["due_at"] else None,
          r["end_reason"]) for r in rows
     ])  # fmt: skip
+
+
+def _require_known(connection: Connection, rep: str | None, pool: str | None) -> None:
+    """Refuse a name that nobody bears; who left, or what the rulebook no longer has, is known by its past."""
+    team = rulebooks.current(connection).team
+    past = "SELECT 1 FROM tasuki.assignment WHERE rep = :name LIMIT 1"
+    if rep is not None and rep not in team.reps and not run(connection, past, name=rep).first():
+        rulebooks.require_rep(rep, team.reps)
+    past = "SELECT 1 FROM tasuki.assignment WHERE pool = :name LIMIT 1"
+    if pool is not None and pool not in team.pools and not run(connection, past, name=pool).first():
+        rulebooks.require_name("pool", pool, team.pools)
 
 
 def _act(

@@ -84,6 +84,9 @@ def sources(
     if as_json:
         print_json({"sources": told, "requests": counts, "read_back": fetches, "problem": problem})
         return
+    if settings().sources is None:
+        console.print(safe(_NONE), soft_wrap=True)
+        return
     if problem is not None:
         errors.print(f"[red]the file is broken; the sources are those of before:[/red]\n{safe(problem)}")
     columns = ("id", "platform", "proof", "mapping", "events of", "takes events", "requests", "unproven")
@@ -95,6 +98,11 @@ def sources(
         print_table("read back", tuple(fetches[0]), [tuple(one.values()) for one in fetches])
 
 
+_NONE = (
+    "no source is configured: /intake/* answers 503. Write who may send into a YAML file (docs/intake.md has an"
+    " example), name it in TASUKI_SOURCES for `tasuki web` and every worker, put the secrets into the environment,"
+    " and look with `tasuki intake lint`"
+)
 _COLUMNS = ("id", "platform", "proof", "mapping", "named", "takes", "requests", "unproven")
 
 

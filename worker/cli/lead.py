@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -11,6 +11,7 @@ from routing_rules.explain import (
     activity_name,
     missing_words,
     persona_name,
+    rule_name,
     sentence,
     stage_name,
 )  # fmt: skip
@@ -28,6 +29,7 @@ from worker.cli.common import (
     command,
     console,
     fail,
+    language,
     print_json,
     print_table,
 )
@@ -103,9 +105,9 @@ def explain(
 
       tasuki lead explain hanako.sato@example.co.jp --decision 0
     """
-    language: Lang = "ja" if lang == "ja" else "en"
+    words = language(lang)
     if decision is not None:
-        explain_decisions(who, decision, language, as_json=as_json)
+        explain_decisions(who, decision, words, as_json=as_json)
         return
     with transaction() as connection:
         lead_id = reading.find_lead(connection, who)
@@ -121,30 +123,53 @@ def explain(
             del item["inputs"]
         print_json(
             {"lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage,
-             "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, language),
-             "missing": [missing_words(item, loaded.book, language) for item in judged.reasons.missing],
-             "learned": None if learned is None else learned.told(language),
-             "table": explain_now(row, loaded, language)["table"], "held": held_words(row, loaded),
+             "now": msgspec.to_builtins(judged), "sentence": sentence(judged, loaded.book, words),
+             "missing": [missing_words(item, loaded.book, words) for item in judged.reasons.missing],
+             "learned": None if learned is None else learned.told(words),
+             "table": explain_now(row, loaded, words)["table"], "held": held_words(row, loaded),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
         return
-    console.print(f"[bold]lead {lead_id}[/bold]: {safe(stage_name(row.standing.lifecycle_stage, language))}")
-    console.print(safe(sentence(judged, loaded.book, language)), soft_wrap=True)
+    said = _HEADINGS[words]
+    stage = stage_name(row.standing.lifecycle_stage, words)
+    console.print(f"[bold]{said['lead']} {lead_id}[/bold]: {safe(stage)}")
+    console.print(safe(sentence(judged, loaded.book, words)), soft_wrap=True)
     if learned is not None:
-        console.print(safe(learned.line(language)), soft_wrap=True)
-    _fit_table(judged, loaded, language)
+        console.print(safe(learned.line(words)), soft_wrap=True)
+    _fit_table(judged, loaded, words)
     parts = [
-        (activity_name(kind, loaded.book, language), points)
+        (activity_name(kind, loaded.book, words), points)
         for kind, points in judged.reasons.engagement.items()
     ]
     if parts:
-        print_table("\nengagement", ("activity", "points"), [*parts, ("=", judged.engagement)])
+        title, *columns = said["engagement"]
+        print_table(f"\n{title}", columns, [*parts, ("=", judged.engagement)])
     if judged.reasons.missing:
-        words = [(missing_words(item, loaded.book, language),) for item in judged.reasons.missing]
-        print_table(f"\nmissing for “{judged.reasons.nearest}”", ("what",), words)
-    print_ways(row, loaded, language)
-    rows = [_decision_line(item, loaded, language) for item in history]
-    print_table("\ndecisions", ("at", "from", "to", "rule", "why", "rulebook"), rows)
+        rows = [(missing_words(item, loaded.book, words),) for item in judged.reasons.missing]
+        title, column = said["missing"]
+        nearest = rule_name(judged.reasons.nearest, loaded.book, words)
+        print_table("\n" + title.format(rule=nearest), (column,), rows)
+    print_ways(row, loaded, words)
+    title, *columns = said["decisions"]
+    print_table(f"\n{title}", columns, [_decision_line(item, loaded, words) for item in history])
+
+
+_HEADINGS: Final[dict[Lang, dict[str, Any]]] = {
+    "ja": {
+        "lead": "リード",
+        "fit": ("適合度: {persona}（判明 {known:.0%}）", "規則", "点"),
+        "engagement": ("関心度", "行動", "点"),
+        "missing": ("「{rule}」までに不足しているもの", "内容"),
+        "decisions": ("判定の履歴", "日時", "前", "後", "規則", "理由", "ルールブック"),
+    },
+    "en": {
+        "lead": "lead",
+        "fit": ("fit: {persona} ({known:.0%} known)", "rule", "points"),
+        "engagement": ("engagement", "activity", "points"),
+        "missing": ("missing for “{rule}”", "what"),
+        "decisions": ("decisions", "at", "from", "to", "rule", "why", "rulebook"),
+    },
+}
 
 
 def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
@@ -156,8 +181,10 @@ def _fit_table(judged: Any, loaded: rulebooks.Loaded, lang: Lang) -> None:
         )
         for index, rule in enumerate(persona.fit)
     ]
-    title = f"\nfit: {persona_name(judged.persona, loaded.book, lang)} ({judged.reasons.known:.0%} known)"
-    print_table(title, ("rule", "points"), [*rows, ("=", judged.fit)])
+    title, *columns = _HEADINGS[lang]["fit"]
+    persona_words = persona_name(judged.persona, loaded.book, lang)
+    title = "\n" + title.format(persona=persona_words, known=judged.reasons.known)
+    print_table(title, columns, [*rows, ("=", judged.fit)])
 
 
 def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -> tuple[Any, ...]:
@@ -175,8 +202,14 @@ def _decision_line(item: dict[str, Any], loaded: rulebooks.Loaded, lang: Lang) -
         else:
             why = "; ".join(missing_words(one, book, lang) for one in reasons.missing)
     return (
-        item["at"], item["from_stage"], item["to_stage"], item["rule"], why or "-", item["rulebook_version"],
+        item["at"], _stage(item["from_stage"], lang), _stage(item["to_stage"], lang),
+        rule_name(item["rule"], book, lang), why or "-", item["rulebook_version"],
     )  # fmt: skip
+
+
+def _stage(stage: str | None, lang: Lang) -> str | None:
+    """Return a stage's name in Japanese; its code is the English word."""
+    return stage_name(stage, lang) if stage is not None and lang == "ja" else stage
 
 
 @app.command("gate")
@@ -203,29 +236,29 @@ def gate(
 
     For example:
 
-      tasuki lead gate hanako.sato@example.co.jp --rep sato --channel phone
+      tasuki lead gate hanako.sato@example.co.jp --rep suzuki_haruka --channel phone
 
       tasuki lead gate --csv calls.csv --out checked.csv --lang ja
     """
+    words = language(lang)
     if channel not in (None, *CHANNELS):
         raise fail(f"there is no channel {channel}; there are {', '.join(CHANNELS)}", USAGE)
-    language: Lang = "ja" if lang == "ja" else "en"
+    if (who is None) == (people is None):
+        raise fail("name a person, or a list with --csv; one of the two", USAGE)
+    if rep is not None:
+        with transaction() as connection:
+            rulebooks.require_rep(rep, rulebooks.current(connection).team.reps)
     if people is not None:
-        if who is not None:
-            raise fail("name a person, or a list with --csv; not both", USAGE)
-        call_list(people, out, rep=rep, channel=channel, lang=language, as_json=as_json)
+        call_list(people, out, rep=rep, channel=channel, lang=words, as_json=as_json)
         return
-    if who is None:
-        raise fail("name a person, or a list with --csv", USAGE)
     with transaction() as connection:
-        answer = ask_gate(connection, who, rep, channel, language)
+        answer = ask_gate(connection, who or "", rep, channel, words)
     by_channel = answer.pop("channel_words")
     if as_json:
         print_json(answer)
     else:
-        word = "[green]yes[/green]" if answer["may_contact"] else "[red]no[/red]"
-        console.print(f"{word}: {answer['reason']} " + safe(" ".join(answer["channels"])))
-        console.print(safe(answer["words"]), soft_wrap=True)
+        colour = "green" if answer["may_contact"] else "red"
+        console.print(f"[{colour}]{safe(answer['words'])}[/{colour}]", soft_wrap=True)
         for line in by_channel:
             console.print("  " + safe(line), soft_wrap=True)
     if not answer["may_contact"]:

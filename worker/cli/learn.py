@@ -40,8 +40,8 @@ def _need_scikit_learn() -> None:
     """Refuse in words where the extra is missing: scoring works without it, fitting does not."""
     if any(find_spec(name) is None for name in ("sklearn", "numpy")):
         raise Refused(
-            "fitting needs scikit-learn, which is not installed: python -m pip install --require-hashes"
-            " --requirement requirements/learn.lock (the extra `learn`). Scoring and reports need nothing"
+            "fitting needs scikit-learn, which is not installed: .venv/bin/python -m pip install --require-hashes"
+            " --requirement requirements/learn.lock (the extra `learn`; run it in the folder of the code). Scoring and reports need nothing"
         )
 
 

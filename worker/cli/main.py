@@ -9,6 +9,7 @@ from worker.cli import (
     crm,
     demo,
     doctor,
+    drain,
     enrichment,
     handoff,
     intake,
@@ -38,7 +39,7 @@ app.command("worker")(run.worker)
 app.command("web")(web.web)
 app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
-app.command("drain")(queue.drain)
+app.command("drain")(drain.drain)
 app.add_typer(lead.app, name="lead")
 app.add_typer(account.app, name="account")
 app.add_typer(enrichment.app, name="enrichment")

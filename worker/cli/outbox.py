@@ -11,6 +11,7 @@ from worker.now import now
 from worker.screen import safe
 from worker.store import outbox_view
 from worker.store.db import in_transaction, transaction
+from worker.zone import local_day_time
 
 app = typer.Typer(help="Notices on their way: list, show, retry, drop.", no_args_is_help=True)
 
@@ -68,7 +69,8 @@ def list_(
 
 
 def _why(row: dict[str, Any]) -> str | None:
-    parts = [part for part in (row["waits_for"], row["last_error"]) if part]
+    away = row["away_since"] and f"receiver away since {local_day_time(row['away_since'])}"
+    parts = [part for part in (row["waits_for"] or away, row["last_error"]) if part]
     if row["digest_id"]:
         parts.append(f"told in {row['digest_id']}")
     return "; ".join(parts) or None
@@ -83,7 +85,7 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
     """
     from worker import rulebooks
     from worker.notices.as_text import as_text
-    from worker.notices.routes import channel_of
+    from worker.notices.routes import channel_of, policy_of
     from worker.notices.sheet import make_sheet
 
     with transaction() as connection:
@@ -93,7 +95,7 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
         bodies = outbox_view.carried(connection, number) if row["kind"] == "digest" else [row["body"]]
         team = rulebooks.current(connection).book.source.team
     spec = channel_of(row["channel_id"], team) if row["channel_id"] else None
-    policy = spec.personal_data if spec is not None else "full"
+    policy = policy_of(row["channel_id"], spec)
     text = as_text(make_sheet(bodies, row["idempotency_key"], policy, {}, now())) if bodies else ""
     del row["body"]
     if as_json:

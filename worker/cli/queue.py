@@ -1,4 +1,4 @@
-"""`tasuki send` and `tasuki drain`: put events on the queue, and wait until all is done."""
+"""`tasuki send`: put events on the queue."""
 
 import codecs
 import csv
@@ -20,11 +20,9 @@ from rich.progress import Progress
 from schemas.errors import Away, Refused
 from schemas.event import MAX_EVENT_BYTES
 from worker import queue
-from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
+from worker.cli.common import JsonFlag, command, console, errors, print_json
 from worker.intake.adapters.registry import ADAPTERS
-from worker.now import now
 from worker.queue import Fields
-from worker.store.db import run, transaction
 
 #: Entries appended in one round trip.
 CHUNK: Final = 500
@@ -151,55 +149,3 @@ def _from_csv(raw: bytes, source: str, at: str) -> Iterator[Fields]:
         if len(line) > MAX_EVENT_BYTES:
             raise Refused(f"line {number} is larger than {MAX_EVENT_BYTES} bytes")
         yield {"event": line}
-
-
-def left_to_do() -> dict[str, int]:
-    """Return what is not done yet: events to judge, leads to place now, messages to tell now."""
-    with transaction() as connection:
-        at = now()
-        waiting = run(
-            connection, "SELECT count(*) FROM tasuki.waiting WHERE look_again_at <= :now", now=at
-        ).scalar()
-        clocks = run(connection, "SELECT count(*) FROM tasuki.clock WHERE next_at <= :now", now=at).scalar()
-        telling = run(
-            connection,
-            "SELECT count(*) FROM tasuki.outbox o JOIN tasuki.receiver r USING (receiver)"
-            " WHERE o.status = 'pending' AND o.attempts < 2 AND o.waits_for IS NULL AND r.open_since IS NULL",
-        ).scalar()
-    return {
-        "events": queue.backlog(),
-        "to_place": int(waiting),
-        "due_clocks": int(clocks),
-        "to_tell": int(telling),
-    }
-
-
-@command
-def drain(
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = 60.0,
-    as_json: JsonFlag = False,
-) -> None:
-    """Wait until all that was accepted is judged, handed over and told. Exit 1 when time runs out.
-
-    A message whose receiver is away counts as told of here: it is retried and shown in the outbox.
-
-    Example: tasuki drain --timeout 120
-    """
-    until = time.monotonic() + timeout
-    left = left_to_do()
-    while any(left.values()) and time.monotonic() < until:
-        time.sleep(0.1)
-        left = left_to_do()
-    done = not any(left.values())
-    if as_json:
-        print_json({"done": done, **left})
-    elif done:
-        console.print("all is judged, handed over and told")
-    else:
-        errors.print(
-            "not done: "
-            + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in left.items() if count)
-        )
-        errors.print("is a worker running? see `tasuki doctor`")
-    if not done:
-        raise typer.Exit(REFUSED)

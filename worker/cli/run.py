@@ -1,7 +1,11 @@
 """`tasuki up`, `tasuki worker`, `tasuki db upgrade`: run it."""
 
+import shlex
+import shutil
 import signal
+import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -46,6 +50,34 @@ def worker(
     Supervisor(name).run()
 
 
+def _what_next(stack: Stack) -> str:
+    """Return what another terminal can do now: commands as they can be typed there, from any folder."""
+    here = Path(sys.argv[0]).absolute()  # `tasuki` as it was started: its folder need not be on the PATH
+    known = shutil.which("tasuki")
+    name = "tasuki" if known and Path(known).resolve() == here.resolve() else shlex.quote(str(here))
+    return (
+        f"Tasuki is up: http://{settings().web_host}:{settings().web_port}. In another terminal:\n"
+        f"  {name} send FILE.jsonl\n"
+        f"  {name} drain\n"
+        f"  {name} handoff list\n"
+        f"  {name} doctor\n"
+        f"{_how_found(stack)}\n"
+        "Ctrl-C stops it; the data stays."
+    )
+
+
+def _how_found(stack: Stack) -> str:
+    """Return how commands and other programs come to these servers."""
+    if not stack.env:
+        return "They need the TASUKI_DATABASE_URL and TASUKI_REDIS_URL that you set here."
+    finds = "They find these servers by themselves; other programs need:"
+    if len(stack.env) == 1:
+        finds = "They need the URL that you set here, and:"
+    elif settings().state_dir is not None:
+        finds = "They find these servers with the same TASUKI_STATE_DIR; other programs need:"
+    return f"{finds}\n{stack.exports()}"
+
+
 @command_alone
 def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="How many workers.")] = 1,
@@ -68,12 +100,7 @@ def up(
         supervisors = [WebSupervisor(), *(Supervisor(f"up{number}") for number in range(workers))]
         for supervisor in supervisors:
             supervisor.start()
-        console.print("Tasuki is up. In another terminal:")
-        console.print(stack.exports(), markup=False)
-        console.print(f"web: http://{settings().web_host}:{settings().web_port}", markup=False)
-        console.print(
-            "then: tasuki send FILE, tasuki doctor, tasuki handoff list. Ctrl-C stops it.", markup=False
-        )
+        console.print(_what_next(stack), markup=False, soft_wrap=True)
         while not stop:
             time.sleep(0.2)
             for supervisor in supervisors:

@@ -1,16 +1,16 @@
 """`tasuki handoff claim` and `tasuki handoff statement`: take a lead that is open, and "why not me?"."""
 
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from routing_rules.statement import outcome_of, say, turns_of
+from routing_rules.comparing import turns_of
+from routing_rules.statement import outcome_of, say
 from schemas.base import Lang
-from schemas.errors import Refused
 from worker import rulebooks, tasks
 from worker.claiming import claim as claim_lead
-from worker.cli.common import USAGE, JsonFlag, command, console, fail, print_json, print_table
+from worker.cli.common import JsonFlag, command, console, language, print_json, print_table
 from worker.now import now
 from worker.screen import safe
 from worker.store import reading, statements
@@ -52,22 +52,21 @@ def statement(
 
     Example: tasuki handoff statement kato_daichi --days 7 --lang ja
     """
-    if lang not in ("", "ja", "en"):
-        raise fail("--lang is ja or en", USAGE)
+    said = language(lang) if lang else None
     with transaction() as connection:
         known = rulebooks.current(connection).team.reps
         since = now() - timedelta(days=days)
         accounts = statements.accounts_of(connection, rep, pool=pool, since=since)
         rows = statements.turns_seen(connection, rep, pool=pool, since=since, limit=limit)
     if rep not in known and not rows:
-        raise Refused(f"neither the rulebook nor a ledger knows {rep}")
-    language = cast("Lang", lang or (known[rep].spec.language if rep in known else "ja"))
-    told = [_told(row, rep, language) for row in rows]
+        rulebooks.require_rep(rep, known)
+    words: Lang = said or (known[rep].spec.language if rep in known else "ja")
+    told = [_told(row, rep, words) for row in rows]
     books = [_book(account) for account in accounts]
     if as_json:
         print_json({"rep": rep, "days": days, "pools": books, "turns": told})
         return
-    headings = _HEADINGS[language]
+    headings = _HEADINGS[words]
     print_table(headings[0], headings[1], [
         (one["pool"], one["taken"], one["given_back"], one["due"], one["had"], one["owed"], one["to_make_up"])
         for one in books

@@ -31,8 +31,8 @@ def create(
     """
     lasts = timedelta(seconds=_seconds(expires))
     with transaction() as connection:
-        if rep is not None and rep not in rulebooks.current(connection).team.reps:
-            raise Refused(f"team.yaml has no rep {rep}")
+        if rep is not None:
+            rulebooks.require_rep(rep, rulebooks.current(connection).team.reps)
         token_id, token = tokens.create(connection, name, scope, lasts, now(), rep=rep)
     if as_json:
         print_json({"token_id": token_id, "token": token})

@@ -1,10 +1,14 @@
 """What every CRM can do, and what it answers for each lead."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from schemas.errors import Away
+
+#: Returns which leads these records are by our own links.
+Held = Callable[[Sequence[str]], Mapping[str, int]]
 How = Literal["created", "matched", "converted", "told"]
 
 
@@ -44,8 +48,6 @@ class Failed:
     lead_id: int
     error: str
     again: bool
-    #: Seconds that the CRM asks to wait.
-    wait_s: float | None = None
     #: The record is gone for good: the link to it is to be forgotten.
     gone: bool = False
 
@@ -53,9 +55,51 @@ class Failed:
 Result = Written | Failed
 
 
+class Halted(Away):
+    """The CRM went away at one lead: those before it have their results, and those after it were not tried."""
+
+    def __init__(self, away: Away, results: Sequence[Result], lead_id: int) -> None:
+        """Keep how far it came."""
+        super().__init__(str(away), away.retry_after_s)
+        self.results = list(results)
+        self.lead_id = lead_id
+
+
 def already(lead_id: int, crm_id: str, other: Any) -> Failed:
     """Say that a record is another lead's."""
     return Failed(lead_id, f"record {crm_id} is lead {other} already; merge the two leads", again=False)
+
+
+def not_theirs(
+    wanted: Sequence["Wanted"], found: Mapping[int, str], by_number: Collection[int], held: Held
+) -> dict[int, Failed]:
+    """Return the leads that must not write to the record that was found for them: it is another lead's.
+
+    Whoever is linked to a record goes before those who only look like it, in this round or in none.
+
+    Args:
+        wanted: the leads, in the order in which they are written.
+        found: lead -> record that is there.
+        by_number: leads whose record bears their number. After a merge was undone, the other lead's record does,
+            until that lead is written: then there is something to wait for.
+        held: our own links.
+
+    """
+    linked = {one.crm_id: one.lead_id for one in wanted if one.crm_id is not None}
+    unsure = sorted({found[one.lead_id] for one in wanted if one.crm_id is None and one.lead_id in found})
+    holder = {**(held(unsure) if unsure else {}), **linked}
+    no: dict[int, Failed] = {}
+    for one in wanted:
+        crm_id = found.get(one.lead_id)
+        other = one.lead_id if crm_id is None else holder.setdefault(crm_id, one.lead_id)
+        if crm_id is None or other == one.lead_id:
+            continue
+        if one.crm_id is None and one.lead_id in by_number:
+            words = f"record {crm_id} bears this lead's number and is lead {other}; that one is written first"
+            no[one.lead_id] = Failed(one.lead_id, words, again=True)
+        else:
+            no[one.lead_id] = already(one.lead_id, crm_id, other)
+    return no
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +167,10 @@ class Crm(Protocol):
     #: The field that holds the owner.
     owner_field: str
 
-    def write(self, wanted: Sequence[Wanted], /) -> list[Result]:
-        """Create or update the record of each lead; one bad record stops no other."""
+    def write(self, wanted: Sequence[Wanted], held: Held, /) -> list[Result]:
+        """Create or update the record of each lead; one bad record stops no other, nor does another's change hands."""
 
-    def preview(self, wanted: Wanted, /) -> dict[str, Any]:
+    def preview(self, wanted: Wanted, held: Held, /) -> dict[str, Any]:
         """Return the fields that `write` would send, without sending them."""
 
     def erase(self, linked: Sequence[Linked], /) -> list[Result]:
@@ -148,9 +192,6 @@ class Crm(Protocol):
 
     def calls_left(self) -> int | None:
         """Return how many calls are left today by the CRM's newest word, or None when it does not tell."""
-
-    def close(self) -> None:
-        """Let the connections go."""
 
     def look(self) -> Health:
         """Prove that the CRM is reached and lets us in."""

@@ -41,7 +41,7 @@ FACTS: Final = {
     "lifecycle_stage": "lifecycle stage: inquiry, nurture, mql, sal, sql, won, lost, disqualified",
     "why_ready": "why the lead became sales-ready: the rule, and what the lead did last",
     "track": "nurture track",
-    "link": "page of the lead and its decisions in the console",
+    "link": "TASUKI_CRM_CONSOLE_URL and the lead's number, as BASE/leads/1000; nothing while that is unset",
     "rep": "rep who holds the lead, by id in team.yaml",
     "rep_email": "the rep's e-mail address",
     "owner": "the rep as a user of the CRM",
@@ -131,7 +131,9 @@ def _next_step(row: Any, where: str, lang: Lang) -> dict[str, Any]:
     words = _NEXT.get(where)
     if words is None:
         return {}
-    due = row.due_at if where in ("offered", "sal") else row.review_at if where == "nurture" else None
+    due = (
+        row.due_at if where in ("offered", "sal") else None
+    )  # a review moves with every judgement: no date to tell
     said = {"next_step": words[0] if lang == "ja" else words[1]}
     return (
         said if due is None else {**said, "next_step_due": due.astimezone(UTC).isoformat(timespec="seconds")}

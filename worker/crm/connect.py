@@ -49,9 +49,8 @@ _held: Final[dict[tuple[Any, ...], Crm]] = {}
 
 
 def forget() -> None:
-    """Close what is open."""
-    while _held:
-        _held.popitem()[1].close()
+    """Connect anew at the next call."""
+    _held.clear()
 
 
 def _make(crm: str) -> Crm:

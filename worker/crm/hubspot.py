@@ -7,7 +7,19 @@ from typing import Any, Final
 
 from schemas.errors import Away
 from worker.crm import hubspot_changes
-from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written, already
+from worker.crm.base import (
+    Failed,
+    Health,
+    Held,
+    How,
+    Linked,
+    Page,
+    Result,
+    Wanted,
+    Written,
+    already,
+    not_theirs,
+)
 from worker.crm.hubspot_api import Api, BadRequest
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
@@ -35,19 +47,15 @@ class HubspotCrm:
 
     # --- write ---
 
-    def write(self, wanted: Sequence[Wanted], /) -> list[Result]:
+    def write(self, wanted: Sequence[Wanted], held: Held, /) -> list[Result]:
         """Read what there is, then create and update; at most 100 leads."""
-        found = self._read(wanted)
+        found = self._read(wanted, held)
         owners = self._owners.of(one.card for one in wanted)
         results: list[Result] = []
         new: list[_Made] = []
         known: list[_Made] = []
-        holder: dict[str, int] = {}
         for one in wanted:
             place = found[one.lead_id]
-            if isinstance(place, dict):
-                other = holder.setdefault(str(place["id"]), one.lead_id)
-                place = place if other == one.lead_id else already(one.lead_id, str(place["id"]), other)
             if isinstance(place, Failed):
                 results.append(place)
                 continue
@@ -61,9 +69,9 @@ class HubspotCrm:
         self._clear_stages([made for made in known if self._goes_back(made, found)])
         return results + self._send("upsert", new) + self._send("update", known)
 
-    def preview(self, wanted: Wanted, /) -> dict[str, Any]:
+    def preview(self, wanted: Wanted, held: Held, /) -> dict[str, Any]:
         """Return the properties that would be sent."""
-        place = self._read([wanted])[wanted.lead_id]
+        place = self._read([wanted], held)[wanted.lead_id]
         if isinstance(place, Failed):
             return {"error": place.error}
         send, done = self._compose(wanted, place, self._owners.of([wanted.card]))
@@ -99,7 +107,10 @@ class HubspotCrm:
         back = [one for one in made if self._mapping.lifecycle_backwards == "clear"]
         if back:
             inputs = [{"id": done.crm_id, "properties": {"lifecyclestage": ""}} for _, _, done in back]
-            self._api.batch("update", {"inputs": inputs})
+            try:
+                self._api.batch("update", {"inputs": inputs})
+            except BadRequest:
+                return  # one of them is what HubSpot cannot take: the write itself finds out which, and says so
 
     def _send(self, how: str, made: list[_Made]) -> list[Result]:
         if not made:
@@ -169,7 +180,7 @@ class HubspotCrm:
 
     # --- find ---
 
-    def _read(self, wanted: Sequence[Wanted]) -> dict[int, _Row | Failed | None]:
+    def _read(self, wanted: Sequence[Wanted], held: Held) -> dict[int, _Row | Failed | None]:
         """Return the contact that each lead is, None where there is none yet."""
         found: dict[int, _Row | Failed | None] = {}
         known = {one.crm_id: one for one in wanted if one.crm_id is not None}
@@ -199,7 +210,9 @@ class HubspotCrm:
                 found[one.lead_id] = already(one.lead_id, str(row["id"]), theirs)
             else:
                 found[one.lead_id] = row
-        return found
+        there = {lead_id: str(place["id"]) for lead_id, place in found.items() if isinstance(place, dict)}
+        numbered = {one.lead_id for one in new if str(one.lead_id) in own}
+        return {**found, **not_theirs(wanted, there, numbered, held)}
 
     def _contacts(self, ids: Sequence[str], by: str | None) -> list[_Row]:
         if not ids:
@@ -210,13 +223,15 @@ class HubspotCrm:
         )
         body: dict[str, Any] = {"properties": names, "inputs": [{"id": one} for one in ids]}
         try:
-            return list(
-                self._api.batch("read", {**body, "idProperty": by} if by else body).get("results", [])
-            )
+            answer = self._api.batch("read", {**body, "idProperty": by} if by else body)
         except BadRequest as error:
             raise Away(
                 f"HubSpot: {error}; make the property {by}, or mend the mapping's `id_field`", 300.0
             ) from error
+        for no in answer.get("errors") or []:
+            if no.get("category") != "OBJECT_NOT_FOUND":  # it may be there, and must not be made again
+                raise Away(f"HubSpot could not read: {no.get('category')} {str(no.get('message'))[:300]}")
+        return list(answer["results"])
 
     @staticmethod
     def _by_email(rows: Sequence[_Row]) -> dict[str, _Row]:
@@ -239,14 +254,19 @@ class HubspotCrm:
 
     def erase(self, linked: Sequence[Linked], /) -> list[Result]:
         """Delete contacts for good, or take everything out of them that the mapping writes."""
-        if self._mapping.erase == "delete":
-            for one in linked:
+        return [self._erase(one) for one in linked]
+
+    def _erase(self, one: Linked) -> Result:
+        try:
+            if self._mapping.erase == "delete":
                 self._api.forget(one.crm_id)
-        elif self._mapping.erase == "anonymise" and linked:
-            names = [name for name, spec in self._mapping.objects["contacts"].items() if spec is not None]
-            empty = dict.fromkeys([*(name for name in names if name != self.owner_field), self._key], "")
-            self._api.batch("update", {"inputs": [{"id": one.crm_id, "properties": empty} for one in linked]})
-        return [Written(one.lead_id, one.object, one.crm_id, "told") for one in linked]
+            elif self._mapping.erase == "anonymise":
+                names = [name for name, spec in self._mapping.objects["contacts"].items() if spec is not None]
+                empty = dict.fromkeys([*(name for name in names if name != self.owner_field), self._key], "")
+                self._api.batch("update", {"inputs": [{"id": one.crm_id, "properties": empty}]})
+        except BadRequest as no:
+            return Failed(one.lead_id, f"HubSpot: {no.category} {no}", again=False)
+        return Written(one.lead_id, one.object, one.crm_id, "told")
 
     def changes(self, cursor: dict[str, Any], since: datetime, /) -> Page:
         """Read what changed, by the time of the last change."""
@@ -265,10 +285,6 @@ class HubspotCrm:
     def calls_left(self) -> int | None:
         """Return what the last answer said."""
         return self._api.calls_left()
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._api.close()
 
     def look(self) -> Health:
         """Ask which account the token opens."""

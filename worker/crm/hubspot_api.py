@@ -1,4 +1,4 @@
-"""HubSpot over the wire: the documented v3 and v4 calls by httpx2, paced, checked, and its errors as ours.
+"""HubSpot over the wire: the documented v3 and v4 calls, each by `reach.call`, and its errors as ours.
 
 HubSpot's own client library (hubspot-api-client) is not well kept: its last release was 18 months old in November
 2026, and it brings 30 MB of generated code. What is needed are eight documented calls.
@@ -7,17 +7,17 @@ HubSpot's own client library (hubspot-api-client) is not well kept: its last rel
 from collections.abc import Sequence
 from typing import Any, Final
 
-import httpx2
 import msgspec
 
 from schemas.errors import Away, Refused
-from worker.crm.meter import take_turn
-from worker.crm.reach import ANSWER_CHARS, check_url, retry_after
+from worker.crm import reach
+from worker.crm.reach import ANSWER_CHARS, retry_after
+from worker.notices.guard import Answer
 from worker.settings import settings
 
 NAME: Final = "hubspot"
 _HOME: Final = "https://api.hubapi.com"
-_TIMEOUT: Final = httpx2.Timeout(30.0, connect=5.0)
+_TIMEOUT_S: Final = 30.0
 #: Seconds to wait when the day's calls are spent (they come back at midnight of the account's time zone).
 _SPENT_S: Final = 1_800.0
 #: Seconds to wait when the token is refused.
@@ -39,13 +39,18 @@ class Api:
     """The calls that the write-back needs; each raises `Away`, or `BadRequest` for a 400 or 409."""
 
     def __init__(self) -> None:
-        """Hold one pool of connections."""
-        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False)
+        """Know nothing yet of what is left."""
         self._left: int | None = None
 
     def batch(self, what: str, body: dict[str, Any], kind: str = "contacts") -> dict[str, Any]:
         """Call a batch resource: read, create, update, upsert; a 207 holds results and errors."""
-        return self._call("POST", f"/crm/v3/objects/{kind}/batch/{what}", body)
+        answer = self._call("POST", f"/crm/v3/objects/{kind}/batch/{what}", body)
+        if not isinstance(
+            answer.get("results"), list
+        ):  # read as "none of them is there", it would undo links
+            said = str(answer.get("message", ""))[:ANSWER_CHARS]
+            raise Away(f"HubSpot answered a batch {what} without results {said}", _REFUSED_S)
+        return answer
 
     def search(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
         """Search objects."""
@@ -87,41 +92,48 @@ class Api:
         """Return what the last answer said of the day's calls."""
         return self._left
 
-    def close(self) -> None:
-        """Let the connections go."""
-        self._client.close()
-
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         token = settings().crm_token
         if token is None:
             raise Away("no way into HubSpot: set TASUKI_CRM_TOKEN (a private app's access token)")
         url = str(settings().crm_url or _HOME).rstrip("/") + path
-        check_url(url)
-        take_turn(NAME)
         headers = {"authorization": f"Bearer {token.get_secret_value()}", "content-type": "application/json"}
-        content = None if body is None else msgspec.json.encode(body)
-        try:
-            answer = self._client.request(method, url, content=content, headers=headers)
-        except httpx2.HTTPError as error:
-            raise Away(f"HubSpot is away: {type(error).__name__}") from error
+        content = b"" if body is None else msgspec.json.encode(body)
+        answer = reach.call(NAME, method, url, content, headers, timeout_s=_TIMEOUT_S, who="HubSpot")
         left = answer.headers.get("x-hubspot-ratelimit-daily-remaining", "")
-        self._left = int(left) if left.isascii() and left.isdigit() else self._left
-        try:
-            said = answer.json() if answer.content else {}
-        except ValueError:
-            said = {"message": answer.text[:ANSWER_CHARS]}
-        if answer.status_code in _OK and isinstance(said, dict):
-            return said
-        raise _no(answer, said if isinstance(said, dict) else {})
+        self._left = int(left[:12]) if left.isascii() and left.isdigit() else self._left
+        said = _read(answer)
+        if answer.status not in _OK:
+            raise _no(answer, said if isinstance(said, dict) else {"message": answer.text[:ANSWER_CHARS]})
+        if not isinstance(said, dict):
+            raise Away(
+                f"HubSpot answered {answer.status} what is not HubSpot's: {answer.text[:100]}", _REFUSED_S
+            )
+        return said
+
+
+def _read(answer: Answer) -> Any:
+    """Return an answer's JSON, {} for none, or None for what is no JSON.
+
+    Raises:
+        Away: it is longer than what is read.
+
+    """
+    if not answer.whole:
+        raise Away(f"HubSpot answered {answer.status} with more than {reach.ANSWER_BYTES} bytes", _REFUSED_S)
+    try:
+        return msgspec.json.decode(answer.text) if answer.text.strip() else {}
+    except (ValueError, RecursionError):
+        return None
 
 
 class Missing(Refused):
     """HubSpot has no such record."""
 
 
-def _no(answer: httpx2.Response, said: dict[str, Any]) -> Exception:
+def _no(answer: Answer, said: dict[str, Any]) -> Exception:
     """Return what an answer that is no success means."""
-    status = answer.status_code
+    status = answer.status
     words = str(said.get("message", ""))[:ANSWER_CHARS]
     if status in (400, 409):
         return BadRequest(said)

@@ -130,6 +130,11 @@ def _laid_over(base: Any, said: Any, depth: int = 0) -> Any:
 def _lint(file: str, crm: str, said: CrmMapping) -> list[Finding]:
     findings = []
     known = defaults.OF[crm]["objects"]
+    if crm == "webhook" and said.objects:
+        words = (
+            "a webhook carries every fact under its own name (see `tasuki crm fields`); take `objects` out"
+        )
+        return [Finding(file, ("objects",), words)]
     for name, fields in said.objects.items():
         if name not in known:
             words = f"{crm} has no object {name} that is written; there is {', '.join(known)}"

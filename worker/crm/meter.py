@@ -39,8 +39,8 @@ def gate(connection: Connection, name: str, now: datetime) -> Gate:
     return Gate(row.open_until is not None and row.open_until > now, row.failures, row.last_error)
 
 
-def failed(connection: Connection, name: str, away: Away, now: datetime) -> None:
-    """Open the breaker: nobody calls before the CRM had time to recover."""
+def failed(connection: Connection, name: str, away: Away, now: datetime) -> tuple[int, datetime]:
+    """Open the breaker: nobody calls before the CRM had time to recover. Return failures in a row, and until when."""
     failures = 1 + int(
         run(connection, "SELECT failures FROM tasuki.crm_connection WHERE connection = :c FOR UPDATE", c=name)
         .scalar() or 0
@@ -54,6 +54,7 @@ def failed(connection: Connection, name: str, away: Away, now: datetime) -> None
         " SET failures = excluded.failures, open_until = excluded.open_until, last_error = excluded.last_error",
         c=name, failures=failures, until=until, error=str(away),
     )  # fmt: skip
+    return failures, until
 
 
 def worked(connection: Connection, name: str, now: datetime, calls_left: int | None = None) -> None:
@@ -75,17 +76,25 @@ def close(connection: Connection, name: str) -> None:
     )  # fmt: skip
 
 
-def take_turn(name: str) -> None:
+def take_turn(name: str, most_s: float = 60.0) -> None:
     """Count one call and wait until it may be made, by the wall's time.
 
+    Args:
+        name: the connection.
+        most_s: seconds that may be waited.
+
     Raises:
-        Away: the day's budget is spent; until midnight UTC.
+        Away: the day's budget is spent, until midnight UTC; or too many wait for their turn.
 
     """
     wait_s = in_transaction(lambda connection: _reserve(connection, name))
     if wait_s is None:
         left_s = in_transaction(_until_midnight_s)
         raise Away(f"the day's {settings().crm_daily_calls} calls are spent (TASUKI_CRM_DAILY_CALLS)", left_s)
+    if wait_s > most_s:
+        raise Away(
+            f"{settings().crm_calls_per_s:g} calls a second are too few (TASUKI_CRM_CALLS_PER_S)", wait_s
+        )
     if wait_s > 0:
         time.sleep(wait_s)
 

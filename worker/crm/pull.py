@@ -21,7 +21,7 @@ from worker.crm.base import Crm, Deal, Owned, Page
 from worker.crm.mapping import digest, load
 from worker.intake.adapters.shape import digest as shape_digest
 from worker.intake.adapters.shape import event, key, money
-from worker.store import crm as store
+from worker.store import crm_links
 from worker.store.db import in_transaction, run
 from worker.store.leads import find_keys
 
@@ -105,7 +105,7 @@ def _append(crm: Crm, name: str, page: Page) -> Pulled:
     keys = in_transaction(lambda connection: find_keys(connection, _keys(page, source)))
     reps = _reps(crm, [one.owner for one in page.deals if one.owner] + [one.owner for one in page.owned])
     outcomes = [_outcome(deal, source, keys, reps) for deal in page.deals]
-    links = in_transaction(lambda c: store.linked(c, name, [one.crm_id for one in page.owned]))
+    links = in_transaction(lambda c: crm_links.linked(c, name, [one.crm_id for one in page.owned]))
     moved = [one for one in page.owned if _is_news(one, links, crm.owner_field)]
     owners = [_owner(one, source, reps[one.owner]) for one in moved if one.owner in reps]
     events = [*(found for found in outcomes if found is not None), *owners]
@@ -113,7 +113,7 @@ def _append(crm: Crm, name: str, page: Page) -> Pulled:
         queue.append([{"batch": msgspec.json.encode(events)}])
     if moved:
         seen = [{"id": links[one.crm_id][0], "written": {_SEEN: digest(one.owner)}} for one in moved]
-        in_transaction(lambda connection: store.note_written(connection, name, seen))
+        in_transaction(lambda connection: crm_links.note_written(connection, name, seen))
     return Pulled(len(events) - len(owners), len(owners), outcomes.count(None))
 
 

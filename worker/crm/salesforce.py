@@ -9,29 +9,29 @@ from simple_salesforce.format import format_soql
 
 from schemas.errors import Away
 from worker.crm import salesforce_changes
-from worker.crm.base import Failed, Health, How, Linked, Page, Result, Wanted, Written, already
+from worker.crm.base import (
+    Failed,
+    Health,
+    Held,
+    How,
+    Linked,
+    Page,
+    Result,
+    Wanted,
+    Written,
+    already,
+    not_theirs,
+)
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
 from worker.crm.salesforce_api import Api, told
+from worker.crm.salesforce_errors import failed, is_owners, said, words
 from worker.settings import settings
 
 #: Records of one read: their ids and addresses must fit into a URL of 16,384 bytes.
 _READ: Final = 80
-#: What another try can help against.
-_AGAIN: Final = frozenset(
-    "UNABLE_TO_LOCK_ROW QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG SERVER_UNAVAILABLE CANNOT_UPDATE_CONVERTED_LEAD".split()
-)
-#: The owner is what is wrong: the rest is written without.
-_OWNER: Final = frozenset("INACTIVE_OWNER_OR_USER TRANSFER_REQUIRES_READ".split())
-#: What a person does about it.
-_MENDS: Final = {
-    "DUPLICATES_DETECTED": "a duplicate rule says no: merge the records, or set `duplicates: allow` in the mapping",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "a validation rule of the org says no: mend the lead or the rule",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "the picklist has no such value: mend the mapping's `status`",
-    "REQUIRED_FIELD_MISSING": "the org asks for a field that the mapping does not write: add it",
-    "DUPLICATE_VALUE": "the record's key is another record's: see the mapping's `id_field`",
-    "STRING_TOO_LONG": "the field is shorter than its text: set `max` in the mapping",
-}
+#: The kind of record that a lead is, the record itself where there is one, and how it was found.
+_Place = tuple[str, dict[str, Any] | None, How]
 
 
 class SalesforceCrm:
@@ -48,18 +48,14 @@ class SalesforceCrm:
 
     # --- write ---
 
-    def write(self, wanted: Sequence[Wanted], /) -> list[Result]:
+    def write(self, wanted: Sequence[Wanted], held: Held, /) -> list[Result]:
         """Read what there is, then create and update; at most 200 leads."""
-        found = self._read(wanted)
+        places = self._places(wanted, held)
         owners = self._owners.of(one.card for one in wanted)
         results: list[Result] = []
         made: list[tuple[Wanted, dict[str, Any], Written]] = []
-        holder: dict[str, int] = {}
         for one in wanted:
-            place = self._place(one, found)
-            if not isinstance(place, Failed) and place[1] is not None:
-                other = holder.setdefault(place[1]["Id"], one.lead_id)
-                place = place if other == one.lead_id else already(one.lead_id, place[1]["Id"], other)
+            place = places[one.lead_id]
             if isinstance(place, Failed):
                 results.append(place)
                 continue
@@ -71,9 +67,9 @@ class SalesforceCrm:
                 made.append((one, record, done))
         return results + self._send(made)
 
-    def preview(self, wanted: Wanted, /) -> dict[str, Any]:
+    def preview(self, wanted: Wanted, held: Held, /) -> dict[str, Any]:
         """Return the record that would be sent."""
-        place = self._place(wanted, self._read([wanted]))
+        place = self._places([wanted], held)[wanted.lead_id]
         if isinstance(place, Failed):
             return {"error": place.error}
         owner, note = self._owners.of([wanted.card]).get(wanted.card, self._mapping.nobody)
@@ -86,7 +82,7 @@ class SalesforceCrm:
         }
 
     def _compose(
-        self, one: Wanted, place: tuple[str, dict[str, Any] | None, How], owner: str | None, note: str | None
+        self, one: Wanted, place: _Place, owner: str | None, note: str | None
     ) -> tuple[dict[str, Any] | None, Written]:
         """Return the record to send, or None when it holds everything already."""
         kind, current, how = place
@@ -124,7 +120,7 @@ class SalesforceCrm:
                 half = len(made) // 2
                 return self._call(made[:half], method, path) + self._call(made[half:], method, path)
             code, words = told(no)
-            return [Failed(made[0][0].lead_id, _said(code, words), again=False)]
+            return [Failed(made[0][0].lead_id, said(code, words), again=False)]
         if len(answers) != len(made):
             raise Away(f"Salesforce gave {len(answers)} results for {len(made)} records")
         results: list[Result] = []
@@ -135,10 +131,10 @@ class SalesforceCrm:
                 results.append(Written(one.lead_id, done.object, crm_id, done.how, done.written, done.note))
                 continue
             error = (answer.get("errors") or [{}])[0]
-            if _is_owners(error) and "OwnerId" in record:
+            if is_owners(error) and "OwnerId" in record:
                 without_owner.append(self._without_owner(one, record, done, error))
             else:
-                results.append(_failed(one.lead_id, error))
+                results.append(failed(one.lead_id, error))
         return results + self._call(without_owner, method, path)
 
     def _without_owner(
@@ -147,10 +143,24 @@ class SalesforceCrm:
         self._owners.forget()
         rest = {name: value for name, value in record.items() if name != "OwnerId"}
         digests = {name: value for name, value in done.written.items() if name != "OwnerId"}
-        note = f"the owner was not written: {_words(error)}"
+        note = f"the owner was not written: {words(error)}"
         return one, rest, Written(one.lead_id, done.object, done.crm_id, done.how, digests, note)
 
     # --- find ---
+
+    def _places(self, wanted: Sequence[Wanted], held: Held) -> dict[int, _Place | Failed]:
+        """Return where each lead is to be written; a record is one lead's."""
+        found = self._read(wanted)
+        places = {one.lead_id: self._place(one, found) for one in wanted}
+        there = {
+            lead_id: place[1] for lead_id, place in places.items()
+            if not isinstance(place, Failed) and place[1] is not None
+        }  # fmt: skip
+        numbered = {
+            lead_id for lead_id, row in there.items() if row.get(self._mapping.id_field) == str(lead_id)
+        }
+        ids = {lead_id: str(row["Id"]) for lead_id, row in there.items()}
+        return places | not_theirs(wanted, ids, numbered, held)
 
     def _read(self, wanted: Sequence[Wanted]) -> dict[str, list[dict[str, Any]]]:
         """Return the Leads and Contacts that may be these leads."""
@@ -176,9 +186,7 @@ class SalesforceCrm:
         wheres = [format_soql(f"{name} IN {{}}", values) for name, values in asked.items() if values]
         return self._api.query(f"SELECT {', '.join(names)} FROM {kind} WHERE {' OR '.join(wheres)}")  # noqa: S608 - SOQL, quoted by its library
 
-    def _place(
-        self, one: Wanted, found: dict[str, list[dict[str, Any]]]
-    ) -> tuple[str, dict[str, Any] | None, How] | Failed:
+    def _place(self, one: Wanted, found: dict[str, list[dict[str, Any]]]) -> _Place | Failed:
         """Return the one record that the lead is, or none; several are a person's to settle."""
         contacts = {row["Id"]: row for row in found["Contact"]}
         leads = {row["Id"]: row for row in found["Lead"]}
@@ -209,7 +217,7 @@ class SalesforceCrm:
 
     def _alive(
         self, one: Wanted, row: dict[str, Any], contacts: dict[str, dict[str, Any]], how: How
-    ) -> tuple[str, dict[str, Any] | None, How] | Failed:
+    ) -> _Place | Failed:
         """Follow a converted lead to its contact."""
         if row.get("IsConverted"):
             contact = contacts.get(str(row.get("ConvertedContactId")))
@@ -229,17 +237,25 @@ class SalesforceCrm:
         """Delete the records, or take everything out of them that the mapping writes."""
         if self._mapping.erase == "keep" or not linked:
             return [Written(one.lead_id, one.object, one.crm_id, "told") for one in linked]
-        if self._mapping.erase == "delete":
-            answers = self._api.delete([one.crm_id for one in linked])
-        else:
-            answers = self._api.composite("PATCH", "sobjects", [self._nobody(one) for one in linked])
+        try:
+            if self._mapping.erase == "delete":
+                answers = self._api.delete([one.crm_id for one in linked])
+            else:
+                answers = self._api.composite("PATCH", "sobjects", [self._nobody(one) for one in linked])
+        except SalesforceMalformedRequest as no:
+            if len(linked) > 1:
+                half = len(linked) // 2
+                return self.erase(linked[:half]) + self.erase(linked[half:])
+            return [Failed(linked[0].lead_id, said(*told(no)), again=False)]
+        if len(answers) != len(linked):
+            raise Away(f"Salesforce gave {len(answers)} results for {len(linked)} records")
         results: list[Result] = []
         for one, answer in zip(linked, answers, strict=True):
             error = (answer.get("errors") or [{}])[0]
             if answer.get("success") or error.get("statusCode") in ("ENTITY_IS_DELETED", "NOT_FOUND"):
                 results.append(Written(one.lead_id, one.object, one.crm_id, "told"))
             else:
-                results.append(_failed(one.lead_id, error))
+                results.append(failed(one.lead_id, error))
         return results
 
     def _nobody(self, one: Linked) -> dict[str, Any]:
@@ -266,10 +282,6 @@ class SalesforceCrm:
         )
         return {row["Id"]: str(row["Email"]).lower() for row in rows if row.get("Email")}
 
-    def close(self) -> None:
-        """Let the connections go."""
-        self._api.close()
-
     def look(self) -> Health:
         """Log in, and ask what is left of the org's calls."""
         daily = self._api.limits().get("DailyApiRequests") or {}
@@ -285,22 +297,3 @@ class SalesforceCrm:
         for row in self._api.query(format_soql(soql, list(emails))):
             found.setdefault(str(row["Email"]).lower(), []).append(row["Id"])
         return found
-
-
-def _is_owners(error: dict[str, Any]) -> bool:
-    code, fields = error.get("statusCode"), error.get("fields") or []
-    return code in _OWNER or (code == "INVALID_CROSS_REFERENCE_KEY" and "OwnerId" in fields)
-
-
-def _words(error: dict[str, Any]) -> str:
-    return _said(str(error.get("statusCode", "UNKNOWN_EXCEPTION")), str(error.get("message", "")))
-
-
-def _said(code: str, words: str) -> str:
-    mend = _MENDS.get(code)
-    return f"{code} {words[:300]}" + (f"; {mend}" if mend else "")
-
-
-def _failed(lead_id: int, error: dict[str, Any]) -> Failed:
-    code = str(error.get("statusCode", "UNKNOWN_EXCEPTION"))
-    return Failed(lead_id, _words(error), again=code in _AGAIN)

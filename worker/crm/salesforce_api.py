@@ -1,7 +1,7 @@
 """Salesforce over the wire, by simple-salesforce: logged in, paced, checked, and its errors as ours.
 
 The library takes care of the token, queries over several pages, quoting, and the usage that Salesforce tells
-in each answer. It sets no time limit and no pace, so it is given a session that does.
+in each answer. It sets no time limit, no bound and no pace, so it is given a session that sends by `reach.call`.
 """
 
 import base64
@@ -22,8 +22,8 @@ from simple_salesforce.exceptions import (
 from simple_salesforce.login import token_login
 
 from schemas.errors import Away
-from worker.crm.meter import take_turn
-from worker.crm.reach import ANSWER_CHARS, check_url, retry_after
+from worker.crm import reach
+from worker.crm.reach import ANSWER_CHARS, retry_after
 from worker.now import wall_time
 from worker.settings import settings
 
@@ -32,8 +32,8 @@ T = TypeVar("T")
 NAME: Final = "salesforce"
 #: The version of Salesforce's REST API (Spring '24; each is kept for years).
 VERSION: Final = "60.0"
-#: Seconds to connect, and to wait for an answer: 200 records with triggers and flows take long.
-_TIMEOUT: Final = (5.0, 60.0)
+#: Seconds that one call may take: 200 records with triggers and flows take long.
+_TIMEOUT_S: Final = 60.0
 #: Seconds to wait when the org's calls of 24 hours are spent, and when a log-in is refused.
 _SPENT_S: Final = 900.0
 _REFUSED_S: Final = 300.0
@@ -41,18 +41,35 @@ _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class _Session(requests.Session):
-    """A session that checks where it goes, keeps the pace, and never waits for ever."""
+    """A session for the library whose requests go out by our own guarded way, and never wait for ever."""
 
     retry_after: float | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False  # no password from a .netrc of this machine
+
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send one request."""
-        check_url(str(url))
-        take_turn(NAME)
-        kwargs.setdefault("timeout", _TIMEOUT)
-        kwargs.setdefault("allow_redirects", False)
-        answer = super().request(method, url, *args, **kwargs)
-        self.retry_after = retry_after(answer.headers.get("retry-after"))
+        """Send one request; of the library's wishes, how to prepare it counts and how to send it does not."""
+        said = dict(zip(("params", "data", "headers"), args, strict=False)) | kwargs
+        wanted = {name: said[name] for name in ("params", "data", "headers", "json") if name in said}
+        made = self.prepare_request(requests.Request(str(method), str(url), **wanted))
+        body = made.body.encode() if isinstance(made.body, str) else made.body
+        headers = {str(name): str(value) for name, value in made.headers.items()}
+        got = reach.call(
+            NAME, str(made.method), str(made.url), bytes(body or b""), headers, timeout_s=_TIMEOUT_S,
+            who="Salesforce",
+        )  # fmt: skip
+        if not got.whole:
+            raise Away(
+                f"Salesforce answered {got.status} with more than {reach.ANSWER_BYTES} bytes", _REFUSED_S
+            )
+        self.retry_after = retry_after(got.headers.get("retry-after"))
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.request = got.status, str(made.url), made
+        answer.headers.update(got.headers)
+        answer.encoding = "utf-8"
+        answer._content = got.text.encode()  # noqa: SLF001 - what requests itself does once it has read
         return answer
 
 
@@ -65,8 +82,16 @@ class Api:
         self._client: Salesforce | None = None
 
     def query(self, soql: str) -> list[dict[str, Any]]:
-        """Return all records of a query, however many pages they take."""
-        return list(self._try(lambda client: client.query_all(soql)["records"]))
+        """Return all records of a query, however many pages they take.
+
+        Raises:
+            Away: also for a query that Salesforce cannot read: the mapping is wrong, and no lead is.
+
+        """
+        try:
+            return list(self._try(lambda client: client.query_all(soql)["records"]))
+        except SalesforceMalformedRequest as error:
+            raise Away(f"Salesforce cannot read our question: {' '.join(told(error))}", _REFUSED_S) from error
 
     def composite(
         self, method: str, path: str, records: Sequence[dict[str, Any]], **headers: str
@@ -94,10 +119,6 @@ class Api:
         """Return what the last answer said of the org's calls of 24 hours."""
         usage = self._client.api_usage.get("api-usage") if self._client else None
         return None if usage is None else usage.total - usage.used
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._session.close()
 
     def _try(self, call: Callable[[Salesforce], T]) -> T:
         """Call; a session that expired is renewed once."""

@@ -33,6 +33,8 @@ MAX_AT_ONCE: Final = 64
 MAX_BODY: Final = 8 * 1024 * 1024
 #: Under which unknown sources are counted: their names are a stranger's words.
 _NOBODY: Final = "unknown"
+#: Said instead of a refusal while no source is known; what is wrong is told to whoever runs it, not to strangers.
+_UNREAD: Final = "the file of TASUKI_SOURCES cannot be read; `tasuki intake lint` says where and why"
 
 
 class Desk:
@@ -84,6 +86,8 @@ class Desk:
 
         """
         source = self.registry.source(name)
+        if source is None and self.registry.is_unread():
+            return self._told(name, answers.without_sources(name, _UNREAD))
         if source is None:  # answered as whoever does not prove himself is: nothing tells which names exist
             return self._told(name, answers.refused("generic", "unproven", "there is no such source"))
         answer = handshake(source, request)

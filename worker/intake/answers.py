@@ -18,6 +18,8 @@ Situation = Literal[
 TYPE: Final = "urn:tasuki:problem:"
 #: Seconds after which a sender may try again.
 RETRY_AFTER_S: Final = 5
+#: The same where a person has to set something first.
+SET_UP_AFTER_S: Final = 300
 _SOAP_ACK: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
     b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
@@ -97,6 +99,15 @@ def taken(
     if soap:
         return Answer(status, {"Content-Type": "text/xml; charset=utf-8"}, _SOAP_ACK, situation, reason)
     return Answer(status, {"Content-Type": "application/json"}, b'{"accepted":true}', situation, reason)
+
+
+def without_sources(name: str, detail: str) -> Answer:
+    """Answer where this process knows no source at all: nobody can be proved genuine, and it will be mended.
+
+    A refusal (401, 404) would have platforms drop the event or switch the webhook off, so they are told to come
+    again, each as it takes that: a source that bears its platform's name is taken for one of it.
+    """
+    return refused(name, "away", detail, retry_after_s=SET_UP_AFTER_S)
 
 
 def refused(platform: str, situation: Situation, detail: str, *, retry_after_s: int | None = None) -> Answer:

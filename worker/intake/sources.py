@@ -220,6 +220,7 @@ class Registry:
         self._lock = threading.Lock()
         self._stamp: Any = None
         self._loaded = Loaded({}, [])
+        self._was_right = False
         #: What is wrong with the file as it stands now; the sources are then those of before.
         self.problem: RulebookError | None = None
 
@@ -233,6 +234,7 @@ class Registry:
                 self._stamp = stamp
                 try:
                     self._loaded, self.problem = load(self._path, self._environment), None
+                    self._was_right = True
                 except RulebookError as error:
                     self.problem = error
             return self._loaded
@@ -241,6 +243,11 @@ class Registry:
         """Return a source by its id, unless there is none or it is off."""
         found = self.current().sources.get(name)
         return found if found is not None and found.enabled else None
+
+    def is_unread(self) -> bool:
+        """Tell whether there is a file that was broken ever since the start, so that no source is known."""
+        self.current()
+        return self._path is not None and not self._was_right
 
     def mapping_of(self, name: str) -> Mapping:
         """Return the mapping of a source as it is today.

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from routing_rules.explain import missing_words, track_name
 from schemas.decision import Reasons
 from worker.rulebooks import Loaded
-from worker.screen import local_time, make_table, safe
+from worker.screen import make_table, safe
 from worker.store.db import run
+from worker.zone import local_time
 
 _COUNTS = """
 SELECT

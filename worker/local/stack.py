@@ -56,10 +56,7 @@ class Stack:
 
     def exports(self) -> str:
         """Return the shell lines that let another terminal talk to these servers."""
-        return (
-            "\n".join(f"  export {name}='{value}'" for name, value in self.env.items())
-            or "  (URLs as you set them)"
-        )
+        return "\n".join(f"  export {name}='{value}'" for name, value in self.env.items())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

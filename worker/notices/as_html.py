@@ -9,8 +9,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from worker.notices import words
+from worker.notices.fitting import fitted
 from worker.notices.sheet import Action, Entry, Row, Sheet
 
+#: Gmail shows the first 102 KB of a mail's HTML, and the rest on demand.
+MAX_BYTES: Final = 100_000
 _FONT: Final = (
     "font-family:-apple-system,'Segoe UI','Hiragino Sans','Noto Sans CJK JP','Noto Sans JP','Yu Gothic UI',Meiryo,"
     "Arial,sans-serif"
@@ -45,11 +48,16 @@ _DARK: Final = """
 
 def as_html(sheet: Sheet) -> str:
     """Return the whole document."""
+    return _drawn(fitted(sheet, lambda one: len(_drawn(one).encode()) <= MAX_BYTES))
+
+
+def _drawn(sheet: Sheet) -> str:
     entries = "".join(_entry(entry, sheet) for entry in sheet.entries)
-    note = (
-        f'<p class="soft" style="margin:0 0 12px;font-size:13px;color:#5b6570">{escape(sheet.note)}</p>'
-        if sheet.note
+    rest, note = (
+        f'<p class="soft" style="margin:0 0 12px;font-size:13px;color:#5b6570">{escape(text)}</p>'
+        if text
         else ""
+        for text in (sheet.rest, sheet.note)
     )
     greeting = "".join(
         f'<p class="text" style="margin:0 0 12px;font-size:15px;line-height:1.7;color:#1c2127">{escape(part)}</p>'
@@ -66,7 +74,7 @@ def as_html(sheet: Sheet) -> str:
         ' style="background:#f2f4f6"><tr><td align="center" class="pad" style="padding:24px 24px">'
         '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"'
         ' style="max-width:620px;text-align:left"><tr><td>'
-        f"{greeting}</td></tr>{entries}<tr><td>{note}"
+        f"{greeting}</td></tr>{entries}<tr><td>{rest}{note}"
         f'<p class="soft" style="margin:8px 0 0;font-size:12px;line-height:1.6;color:#5b6570;word-break:break-all">'
         f"{escape(sheet.footer)}</p></td></tr></table></td></tr></table></body></html>"
     )

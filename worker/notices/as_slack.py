@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from worker.notices import words
+from worker.notices.fitting import fitted
 from worker.notices.sheet import Entry, Sheet
 
 #: Slack's own limits.
@@ -22,15 +23,26 @@ def slack_escape(text: str) -> str:
 
 def as_slack(sheet: Sheet) -> dict[str, Any]:
     """Return the payload of an incoming webhook."""
+    sheet = fitted(sheet, lambda one: _fits(_blocks(one)))
+    return {
+        "text": slack_escape(sheet.subject),
+        "blocks": _blocks(sheet),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _fits(blocks: list[dict[str, Any]]) -> bool:
+    sections = [block["text"]["text"] for block in blocks if block["type"] == "section" and "text" in block]
+    return len(blocks) <= MAX_BLOCKS and all(len(text) <= _SECTION_CHARS for text in sections)
+
+
+def _blocks(sheet: Sheet) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [_section(slack_escape(sheet.greeting.replace("\n\n", "\n")))]
-    for number, entry in enumerate(sheet.entries):
-        more = _entry(entry, sheet)
-        if len(blocks) + len(more) > MAX_BLOCKS - 2:
-            left = len(sheet.entries) - number
-            rest = f"ほか{left}件" if sheet.lang == "ja" else f"and {left} more"
-            blocks.append(_section(rest))
-            break
-        blocks += more
+    for entry in sheet.entries:
+        blocks += _entry(entry, sheet)
+    if sheet.rest:
+        blocks.append(_section(sheet.rest))
     foot = " ".join(part for part in (sheet.note, sheet.footer) if part)
     blocks.append(
         {
@@ -38,23 +50,22 @@ def as_slack(sheet: Sheet) -> dict[str, Any]:
             "elements": [{"type": "plain_text", "text": foot[:_SECTION_CHARS], "emoji": False}],
         }
     )
-    return {
-        "text": slack_escape(sheet.subject),
-        "blocks": blocks,
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    return blocks
 
 
 def _section(text: str) -> dict[str, Any]:
     # verbatim: nothing in it becomes a link or a mention by itself
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_SECTION_CHARS], "verbatim": True}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
 def _entry(entry: Entry, sheet: Sheet) -> list[dict[str, Any]]:
     head = f"{entry.mark}: {entry.title}" + (f" / {entry.subtitle}" if entry.subtitle else "")
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": head[:_HEADER_CHARS], "emoji": False}}
+        {"type": "header", "text": {"type": "plain_text", "text": head, "emoji": False}}
+        if len(head) <= _HEADER_CHARS
+        else _section(
+            f"*{slack_escape(head)}*"
+        )  # names that are too long for a header are not cut for its looks
     ]
     short: list[str] = []
     long: list[str] = []
@@ -64,10 +75,11 @@ def _entry(entry: Entry, sheet: Sheet) -> list[dict[str, Any]]:
         (short if len(row.lines) <= 2 and all(len(one) <= _SHORT for one in row.lines) else long).append(text)  # noqa: PLR2004
     for start in range(0, len(short), _FIELDS):
         fields = [
-            {"type": "mrkdwn", "text": text[:2_000], "verbatim": True}
-            for text in short[start : start + _FIELDS]
+            {"type": "mrkdwn", "text": text, "verbatim": True} for text in short[start : start + _FIELDS]
         ]
         blocks.append({"type": "section", "fields": fields})
+    if long and len(sheet.entries) > 1:  # in a digest blocks are scarce
+        long = ["\n".join(long)]
     blocks += [_section(text) for text in long]
     if entry.actions:
         blocks.append({"type": "actions", "elements": [

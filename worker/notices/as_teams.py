@@ -2,10 +2,13 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from worker.notices import words
+from worker.notices.fitting import fitted
 from worker.notices.sheet import Entry, Sheet
 
-#: Teams refuses a message larger than 28 KB; the rest of a digest is counted instead.
+#: Teams refuses a message larger than 28 KB.
 MAX_BYTES: Final = 26_000
 _COLOURS: Final = {
     "offer": "Good", "warning": "Warning", "reminder": "Attention", "breach": "Attention", "moved": "Warning",
@@ -15,16 +18,13 @@ _COLOURS: Final = {
 
 def as_teams(sheet: Sheet) -> dict[str, Any]:
     """Return the message that carries the card."""
-    body: list[dict[str, Any]] = [_text(sheet.greeting)]
-    size = 0
-    for number, entry in enumerate(sheet.entries):
-        part = _entry(entry, sheet)
-        size += len(str(part).encode())
-        if size > MAX_BYTES:
-            left = len(sheet.entries) - number
-            body.append(_text(f"ほか{left}件" if sheet.lang == "ja" else f"and {left} more"))
-            break
-        body.append(part)
+    return _message(fitted(sheet, lambda one: len(msgspec.json.encode(_message(one))) <= MAX_BYTES))
+
+
+def _message(sheet: Sheet) -> dict[str, Any]:
+    body: list[dict[str, Any]] = [_text(sheet.greeting), *(_entry(entry, sheet) for entry in sheet.entries)]
+    if sheet.rest:
+        body.append(_text(sheet.rest))
     foot = " ".join(part for part in (sheet.note, sheet.footer) if part)
     body.append({**_text(foot), "size": "Small", "isSubtle": True})
     card = {
@@ -60,7 +60,8 @@ def _entry(entry: Entry, sheet: Sheet) -> dict[str, Any]:
         {"title": _plain(row.label), "value": "\n\n".join(_plain(one) for one in row.lines)}
         for row in entry.rows
     ]
-    items.append({"type": "FactSet", "facts": facts})
+    if facts:
+        items.append({"type": "FactSet", "facts": facts})
     if entry.actions:
         items.append({"type": "ActionSet", "actions": [
             {"type": "Action.OpenUrl", "title": action.label, "url": action.url,

@@ -13,6 +13,8 @@ def as_text(sheet: Sheet) -> str:
     parts = [sheet.greeting, ""]
     for entry in sheet.entries:
         parts += [*_entry(entry, sheet), ""]
+    if sheet.rest:
+        parts += [_RULE, sheet.rest, ""]
     if sheet.note:
         parts += [sheet.note, ""]
     return "\n".join([*parts, "-- ", sheet.footer]) + "\n"

@@ -14,7 +14,7 @@ from worker.notices.chats import send_chat
 from worker.notices.hooks import send_instruction, send_webhook
 from worker.notices.mail import mail_server, send_mail
 from worker.notices.others import send_apprise
-from worker.notices.routes import WEBHOOK, read_address
+from worker.notices.routes import WEBHOOK, policy_of, read_address
 from worker.notices.sheet import Sheet, make_sheet
 from worker.settings import settings
 from worker.store.tracks import MA
@@ -31,16 +31,19 @@ class Parcel:
     channel: str
     recipient: str
     receiver: str
+    #: the channel's id in team.yaml; None: it is none of it
+    channel_id: str | None
     #: the channel in team.yaml; None: the rulebook has it no more, or it is none of it
     spec: ChannelSpec | None
     bodies: list[Mapping[str, Any]]
     links: Mapping[Wanted, str]
     lead_id: int
+    #: the messages that stand in a digest
+    carries: tuple[int, ...] = ()
 
     def sheet(self, now: datetime) -> Sheet:
         """Return its screen."""
-        policy = self.spec.personal_data if self.spec is not None else "full"
-        return make_sheet(self.bodies, self.key, policy, self.links, now)
+        return make_sheet(self.bodies, self.key, policy_of(self.channel_id, self.spec), self.links, now)
 
     def hidden(self) -> set[Any]:
         """Return what an error about it must not repeat: what its leads said, and where it goes."""
@@ -103,6 +106,10 @@ def send(parcel: Parcel, on: Lane, now: datetime) -> None:
         Refused: it will not.
 
     """
+    if parcel.channel_id is not None and parcel.spec is None:
+        raise Refused(
+            f"the rulebook has no channel {parcel.channel_id} any more; mend `notify` or `channels` in team.yaml"
+        )
     if parcel.channel == "email":
         send_mail(on.mail(), parcel.recipient, parcel.key, parcel.sheet(now), now)
         return
@@ -115,7 +122,7 @@ def send(parcel: Parcel, on: Lane, now: datetime) -> None:
         send_webhook(parcel.recipient, plain, parcel.key, parcel.kind, parcel.bodies, "full", now)
         return
     if parcel.spec is None:
-        raise Refused(f"the rulebook has no channel {parcel.recipient} any more; mend `notify` in team.yaml")
+        raise Refused(f"the message names no channel of the rulebook, and {parcel.channel} needs one")
     address, secret_text = _address(parcel.spec)
     if parcel.channel == "webhook":
         if secret_text is None and (secret := settings().webhook_secret) is not None:

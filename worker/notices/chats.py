@@ -16,7 +16,7 @@ from schemas.errors import Away, Refused
 from worker.notices.answers import error_body, raise_unless_done, wish
 from worker.notices.as_slack import as_slack
 from worker.notices.as_teams import as_teams
-from worker.notices.as_text import as_text
+from worker.notices.fitting import text_within
 from worker.notices.guard import Answer, post
 from worker.notices.sheet import Sheet
 from worker.now import wall_time
@@ -36,6 +36,8 @@ _CONFLICT: Final = 409
 #: Characters that a chat takes in one message.
 _LINE_CHARS: Final = 5_000
 _LINEWORKS_CHARS: Final = 2_000
+#: Of Chatwork's 65,535, less what stands around the text.
+_CHATWORK_CHARS: Final = 65_000
 _CHATWORK_ROOMS: Final = "https://api.chatwork.com/v2/rooms/{room}/messages"
 _LINE_PUSH: Final = "https://api.line.me/v2/bot/message/push"
 #: Names our messages for receivers that want a UUID as idempotency key.
@@ -92,7 +94,7 @@ def _chatwork(address: str, secret: str, _key: str, sheet: Sheet) -> None:
     if not secret:
         raise Refused("the channel has no token; name its variable as `secret` in team.yaml")
     url = _CHATWORK_ROOMS.format(room=address) if address.isascii() and address.isdigit() else address
-    text = f"[info][title]{_chatwork_plain(sheet.subject)}[/title]{_chatwork_plain(as_text(sheet))}[/info]"
+    text = f"[info][title]{_chatwork_plain(sheet.subject)}[/title]{_chatwork_plain(text_within(sheet, _CHATWORK_CHARS))}[/info]"
     headers = {"content-type": "application/x-www-form-urlencoded", "x-chatworktoken": secret}
     answer = post(url, urlencode({"body": text, "self_unread": "1"}).encode(), headers)
     if answer.status == _TOO_MANY:
@@ -122,7 +124,7 @@ def _line(address: str, secret: str, key: str, sheet: Sheet) -> None:
         raise Refused("the channel has no access token; name its variable as `secret` in team.yaml")
     to, _, url = address.partition("@")  # another place is for tests and gateways: id@https://...
     headers = {**_JSON, "authorization": f"Bearer {secret}", "x-line-retry-key": str(uuid.uuid5(_KEYS, key))}
-    text = as_text(sheet)[:_LINE_CHARS]
+    text = text_within(sheet, _LINE_CHARS)
     answer = post(url or _LINE_PUSH, _json({"to": to, "messages": [{"type": "text", "text": text}]}), headers)
     if answer.status == _CONFLICT:
         return
@@ -135,7 +137,7 @@ def _line(address: str, secret: str, key: str, sheet: Sheet) -> None:
 def _lineworks(address: str, _secret: str, _key: str, sheet: Sheet) -> None:
     """Post to LINE WORKS' incoming webhook app: a title, a text, and a button where there is a link."""
     document: dict[str, Any] = {
-        "title": sheet.subject[:LINEWORKS_TITLE], "body": {"text": as_text(sheet)[:_LINEWORKS_CHARS]},
+        "title": sheet.subject[:LINEWORKS_TITLE], "body": {"text": text_within(sheet, _LINEWORKS_CHARS)},
     }  # fmt: skip
     actions = [action for entry in sheet.entries for action in entry.actions]
     if len(sheet.entries) == 1 and actions:

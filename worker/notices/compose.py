@@ -15,6 +15,7 @@ from routing_rules.roster import Rep
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState
 from schemas.rulebook.team import TeamFile
+from worker.notices.kinds import BY_THE_WALL
 from worker.notices.routes import WEBHOOK, way_to, ways_of
 from worker.rulebooks import Loaded
 from worker.settings import settings
@@ -135,11 +136,12 @@ def why_you(rule: str, strategy: str, pool: str, loaded: Loaded) -> dict[str, An
 
 
 def notice(
-    what: Occasion, rep: Rep, assignment_id: int, lead: dict[str, Any], loaded: Loaded, now: datetime
+    what: Occasion, rep: Rep, assignment_id: int | None, lead: dict[str, Any], loaded: Loaded, now: datetime
 ) -> list[dict[str, Any]]:
     """Return the messages that tell `rep` of an occasion: by their first channel, and to the webhook if there is one.
 
-    The idempotency key is made of what is told and not of when, so that telling twice is one message.
+    The idempotency key is made of what is told and not of when, so that telling twice is one message: of the
+    assignment, or of the lead where nobody holds it. No kind is told of both, so no two keys meet.
     """
     spec = rep.spec
     team = loaded.book.source.team
@@ -161,7 +163,8 @@ def notice(
         "zone": str(rep.calendar.zone),
     }
     row = {"kind": what.kind, "lead": lead["lead_id"], "assignment": assignment_id, "body": body}
-    key = f"{what.kind}:{assignment_id}:{spec.id}:{what.step}"
+    number = lead["lead_id"] if assignment_id is None else assignment_id
+    key = f"{what.kind}:{number}:{spec.id}:{what.step}"
     first, *rest = ways_of(rep)
     way = way_to(rep, first, team)
     messages = []
@@ -184,7 +187,7 @@ def is_urgent(kind: str, policy: str, team: TeamFile, loaded: Loaded) -> bool:
     """Tell whether a message breaks through quiet hours: by its kind, its policy, or a clock that runs at night."""
     urgent = team.notices.urgent
     sla = loaded.book.policies.get(policy)
-    by_the_wall = sla is not None and sla.time == "wall" and kind in ("offer", "warning", "reminder")
+    by_the_wall = sla is not None and sla.time == "wall" and kind in BY_THE_WALL
     return kind in urgent.kinds or policy in urgent.policies or by_the_wall
 
 

@@ -35,16 +35,38 @@ class Answer:
     status: int
     text: str
     headers: dict[str, str]
+    #: Whether `text` is all that it said.
+    whole: bool = True
 
 
-def check_url(url: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far one call may go, and what is said when it may not."""
+
+    #: Seconds that all of it may take.
+    timeout_s: float
+    #: Bytes that are read of the answer.
+    answer_bytes: int = ANSWER_BYTES
+    #: Whether it may go to private addresses, and by plain http.
+    private: bool = False
+    #: Who is called.
+    who: str = "receiver"
+    #: What to do when its address is a private one.
+    mend: str = "notices go to the internet only"
+
+
+def check_url(url: str, *, private: bool | None = None) -> None:
     """Refuse a URL that must not be called, by its text alone.
+
+    Args:
+        url: which.
+        private: whether private networks are allowed; None: as TASUKI_ALLOW_PRIVATE_RECEIVERS says.
 
     Raises:
         Refused: with the mend.
 
     """
-    open_to_all = settings().allow_private_receivers
+    open_to_all = settings().allow_private_receivers if private is None else private
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -77,8 +99,8 @@ def is_public(text: str) -> bool:
     )  # fmt: skip
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, all of which are public.
+def resolve(host: str, port: int, bounds: Bounds) -> list[str]:
+    """Return the addresses of a host, all of which are public unless the bounds allow others.
 
     Raises:
         Away: the name is not known now.
@@ -88,10 +110,10 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Away(f"the receiver's name cannot be resolved: {type(error).__name__}") from error
+        raise Away(f"the name of the {bounds.who} cannot be resolved: {type(error).__name__}") from error
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-    if not settings().allow_private_receivers and not all(is_public(one) for one in addresses):
-        raise Refused("the receiver's address is not a public one; notices go to the internet only")
+    if not bounds.private and not all(is_public(one) for one in addresses):
+        raise Refused(f"the address of the {bounds.who} is not a public one; {bounds.mend}")
     return addresses
 
 
@@ -129,16 +151,17 @@ class _Timed(httpcore2.NetworkStream):
 class _Pinned(httpcore2.NetworkBackend):
     """Connects to an address that was checked a moment ago, and to no other."""
 
-    def __init__(self, until: float, *, checked: bool) -> None:
+    def __init__(self, until: float, bounds: Bounds, *, checked: bool) -> None:
         self._plain = httpcore2.SyncBackend()
         self._until = until
+        self._bounds = bounds
         self._checked = checked
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:  # fmt: skip
-        addresses = resolve(host, port) if self._checked else [host]
+        addresses = resolve(host, port, self._bounds) if self._checked else [host]
         for number, address in enumerate(addresses, 1):
             left = max(min(timeout or 60.0, self._until - time.monotonic()), 0.001)
             try:
@@ -156,6 +179,11 @@ def _tls() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
+def notice_bounds() -> Bounds:
+    """Return how far a call for a notice may go, by the settings."""
+    return Bounds(settings().delivery_timeout_s, private=settings().allow_private_receivers)
+
+
 def post(url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
     """Send one POST and return the beginning of the answer. Redirects are answers like others.
 
@@ -164,25 +192,44 @@ def post(url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         Refused: the URL must not be called.
 
     """
-    check_url(url)
-    timeout = settings().delivery_timeout_s
+    return call("POST", url, content, headers, notice_bounds())
+
+
+def call(method: str, url: str, content: bytes, headers: Mapping[str, str], bounds: Bounds) -> Answer:
+    """Make one call and return the beginning of the answer. Redirects are answers like others.
+
+    Args:
+        method: such as POST.
+        url: where to.
+        content: the body.
+        headers: its headers; who calls and what encoding is taken are added.
+        bounds: how far it may go.
+
+    Raises:
+        Away: not reached, cut off, or not done in time.
+        Refused: the URL must not be called.
+
+    """
+    check_url(url, private=bounds.private)
+    timeout = bounds.timeout_s
     until = time.monotonic() + timeout
     proxy = settings().notice_proxy_url
     limits = {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout}
+    ours = {"user-agent": "tasuki", "accept-encoding": "identity"}
+    sent = [*((name, value) for name, value in headers.items() if name.lower() not in ours), *ours.items()]
     try:
         with (
             httpcore2.ConnectionPool(
-                ssl_context=_tls(), network_backend=_Pinned(until, checked=proxy is None), max_connections=1,
+                ssl_context=_tls(), network_backend=_Pinned(until, bounds, checked=proxy is None), max_connections=1,
                 proxy=None if proxy is None else httpcore2.Proxy(str(proxy)),
             ) as pool,
-            pool.stream(
-                "POST", url, headers=[*headers.items(), ("user-agent", "tasuki"), ("accept-encoding", "identity")],
-                content=content, extensions={"timeout": limits},
-            ) as response,
+            pool.stream(method, url, headers=sent, content=content, extensions={"timeout": limits}) as response,
         ):  # fmt: skip
+            said = _beginning(response, bounds.answer_bytes)
             return Answer(
-                response.status, _beginning(response),
+                response.status, said.decode("utf-8", "replace"),
                 {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers},
+                len(said) < bounds.answer_bytes,
             )  # fmt: skip
     except (
         httpcore2.TimeoutException,
@@ -190,16 +237,16 @@ def post(url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         httpcore2.ProtocolError,
         httpcore2.ProxyError,
     ) as error:
-        raise Away(f"receiver away: {type(error).__name__}") from error
+        raise Away(f"{bounds.who} away: {type(error).__name__}") from error
     except (ssl.SSLError, OSError) as error:
-        raise Away(f"receiver away: {type(error).__name__}") from error
+        raise Away(f"{bounds.who} away: {type(error).__name__}") from error
 
 
-def _beginning(response: httpcore2.Response) -> str:
-    """Read at most `ANSWER_BYTES`; what a receiver goes on saying is not waited for."""
+def _beginning(response: httpcore2.Response, most: int) -> bytes:
+    """Read at most so many bytes; what a receiver goes on saying is not waited for."""
     read = bytearray()
     for chunk in response.iter_stream():
         read += chunk
-        if len(read) >= ANSWER_BYTES:
+        if len(read) >= most:
             break
-    return bytes(read[:ANSWER_BYTES]).decode("utf-8", "replace")
+    return bytes(read[:most])

@@ -10,12 +10,14 @@ import re
 from typing import Any, Final
 
 from schemas.errors import Away, Refused
-from worker.notices.as_text import as_text
+from worker.notices.fitting import text_within
 from worker.notices.sheet import Sheet
 from worker.settings import settings
 
 #: A URL's part that names a host, in Apprise's templates.
 _HOST: Final = re.compile(r"\{host\}|\{hostname\}|\{server\}")
+#: Characters that a service takes at least.
+_LEAST_CHARS: Final = 2_000
 #: Services that act on this machine.
 _LOCAL: Final = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
 
@@ -35,7 +37,9 @@ def send_apprise(url: str, sheet: Sheet) -> None:
     asset = apprise.AppriseAsset(app_id="Tasuki", app_desc="Tasuki", async_mode=False, plugin_paths=[])
     sender = apprise.Apprise(asset=asset)
     sender.add(plugin)
-    done = sender.notify(title=sheet.subject, body=as_text(sheet), body_format=apprise.NotifyFormat.TEXT)
+    # some services put the title into the text; none that a person reads takes less than a short message
+    text = text_within(sheet, max(plugin.body_maxlen, _LEAST_CHARS) - len(sheet.subject) - 2)
+    done = sender.notify(title=sheet.subject, body=text, body_format=apprise.NotifyFormat.TEXT)
     if not done:
         raise Away(f"{type(plugin).__name__} of Apprise did not deliver")
 

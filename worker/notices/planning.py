@@ -1,6 +1,6 @@
 """What becomes of messages that are due: sent one by one, told together, or held for a while. Pure.
 
-- Quiet hours: what can wait waits until they end.
+- Quiet hours: what can wait waits until they end, a digest too: its first try may have failed in the evening.
 - Digest: more than N due at once for one person by one channel are one message.
 - Flood: when a person was told more than N times within the window, the next ones wait until it has passed and
   come together; but never so long that less than three quarters of the time to act are left.
@@ -14,14 +14,23 @@ from typing import Any, Final
 from routing_rules.quiet import quiet_until
 from routing_rules.roster import Rep, Team
 from schemas.rulebook.channels import Digest, NoticesSpec
+from worker.notices.kinds import TIMED
 from worker.notices.routes import WEBHOOK
 
-#: Messages told in one digest at most; the others come in the next.
+#: Messages told in one digest at most, where the channel takes so many; the others come in the next.
 MOST_IN_DIGEST: Final = 50
+#: By channels that take less: so many leads fit with their acts, whatever they are called. Through Apprise go
+#: services whose messages are as short as those of LINE WORKS; of a long mail Gmail shows the beginning alone.
+MOST_BY_CHANNEL: Final[Mapping[str, int]] = {
+    "lineworks": 3,
+    "apprise": 3,
+    "line": 8,
+    "slack": 12,
+    "teams": 18,
+    "email": 25,
+}
 #: Of the time that is left to act, a message is held for at most this share.
 _HELD_SHARE: Final = 0.25
-#: Kinds that ask the reader to act before a deadline.
-_ASKING: Final = frozenset({"offer", "warning", "moved", "claim_open", "claimed"})
 
 #: rep, receiver -> how many were told within the window, and when the first was.
 Lately = Mapping[tuple[str, str], tuple[int, datetime]]
@@ -50,7 +59,7 @@ def make_plan(rows: Sequence[Any], lately: Lately, team: Team, notices: NoticesS
     """Plan for due messages, the oldest first.
 
     Args:
-        rows: with message_id, kind, rep, receiver, recipient, urgent and body.
+        rows: with message_id, kind, rep, channel, receiver, recipient, urgent and body.
         lately: what went out within each person's window.
         team: for quiet hours and zones.
         notices: everybody's rules.
@@ -61,12 +70,15 @@ def make_plan(rows: Sequence[Any], lately: Lately, team: Team, notices: NoticesS
     groups: dict[tuple[str, str, str], list[Any]] = {}
     for row in rows:
         rep = team.reps.get(row.rep or "")
-        if row.kind == "digest" or rep is None or row.receiver == WEBHOOK:
+        if rep is None or row.receiver == WEBHOOK:
             plan.single.append(row)
             continue
         until = None if row.urgent else quiet_until(rep.spec.quiet_hours, rep.calendar.zone, now)
         if until is not None:
             plan.held.append((row.message_id, until, f"quiet hours until {_local(until, rep)}"))
+            continue
+        if row.kind == "digest":
+            plan.single.append(row)
             continue
         groups.setdefault((rep.spec.id, row.receiver, row.recipient), []).append(row)
     for (rep_id, receiver, _), group in groups.items():
@@ -94,12 +106,17 @@ def _plan_group(
     if not together:
         plan.single += group
         return
-    for start in range(0, len(group), MOST_IN_DIGEST):
-        part = group[start : start + MOST_IN_DIGEST]
+    for part in in_parts(group, group[0].channel):
         if len(part) > 1:
             plan.digests.append(part)
         else:
             plan.single += part
+
+
+def in_parts(rows: Sequence[Any], channel: str) -> list[list[Any]]:
+    """Return what goes into one digest each by a channel of that kind."""
+    most = MOST_BY_CHANNEL.get(channel, MOST_IN_DIGEST)
+    return [list(rows[start : start + most]) for start in range(0, len(rows), most)]
 
 
 def _hold_until(row: Any, over_at: datetime, now: datetime) -> datetime:
@@ -107,7 +124,7 @@ def _hold_until(row: Any, over_at: datetime, now: datetime) -> datetime:
     if row.waits_for is not None:
         return now
     due = row.body.get("due_at")
-    if due is None or row.kind not in _ASKING:
+    if due is None or row.kind not in TIMED:
         return over_at
     return min(over_at, now + max((datetime.fromisoformat(due) - now) * _HELD_SHARE, timedelta()))
 

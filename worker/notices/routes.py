@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from routing_rules.roster import Rep
-from schemas.rulebook.channels import EMAIL, VARIABLE, ChannelSpec
+from schemas.rulebook.channels import EMAIL, VARIABLE, ChannelSpec, PersonalData
 from schemas.rulebook.team import TeamFile
 from worker.settings import channel_secret
 
@@ -29,6 +29,13 @@ def channel_of(channel_id: str, team: TeamFile) -> ChannelSpec | None:
     """Return a channel by its id; `email` is always there."""
     known = next((one for one in team.channels if one.id == channel_id), None)
     return ChannelSpec(id=EMAIL, kind="email") if known is None and channel_id == EMAIL else known
+
+
+def policy_of(channel_id: str | None, spec: ChannelSpec | None) -> PersonalData:
+    """Return what a channel may show: nothing personal when the rulebook has it no more, for nobody knows then."""
+    if spec is not None:
+        return spec.personal_data
+    return "full" if channel_id is None else "none"
 
 
 def way_to(rep: Rep, channel_id: str, team: TeamFile) -> Way | None:

@@ -5,17 +5,16 @@ Text from outside stays data: it is cut to one line here, and each channel escap
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from schemas.base import Lang
 from schemas.rulebook.channels import PersonalData
 from worker.links import Wanted
 from worker.notices import words
+from worker.notices.rows import lead_rows, over_rows
 from worker.notices.words import line, named, say
 
-#: What is left until the deadline is told while the notice is so fresh; later it would be wrong.
-FRESH_S: Final = 120.0
 #: Acts that a notice offers, by kind and by the clock that runs; the first is the one that is hoped for.
 PURPOSES: Final[dict[str, tuple[str, ...]]] = {
     "offer.accept": ("accept", "decline", "contacted"),
@@ -27,8 +26,6 @@ PURPOSES: Final[dict[str, tuple[str, ...]]] = {
     "moved.contact": ("contacted", "decline"),
     "claimed.contact": ("contacted", "decline"),
 }
-#: Kinds that say how much time is left.
-_TIMED: Final = ("offer", "warning", "claim_open", "claimed", "moved")
 #: What each policy shows of a lead.
 _NAMES: Final = ("name", "company")
 _PERSONAL: Final = (*_NAMES, "email", "phone", "title", "department")
@@ -51,6 +48,8 @@ Style = Literal["primary", "plain"]
 class Row:
     """A label and what it says, line by line."""
 
+    #: which row it is, in any language
+    name: str
     label: str
     lines: tuple[str, ...]
 
@@ -68,6 +67,7 @@ class Action:
 class Entry:
     """One lead of a notice; a digest has several."""
 
+    lead_id: int
     kind: str
     mark: str
     title: str
@@ -89,6 +89,8 @@ class Sheet:
     entries: tuple[Entry, ...]
     footer: str
     note: str | None = field(default=None)
+    #: Says which leads did not fit.
+    rest: str | None = field(default=None)
 
 
 def purposes(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -160,7 +162,7 @@ def _entry(
     company = line(lead["company"]) if lead.get("company") else ""
     number = say(words.NUMBER, lang, lead_id=body["lead"]["lead_id"])
     over = kind in ("withdrawn", "claim_over")
-    rows = _withdrawn(body, lang) if over else _rows(body, lead, lang, now, brief=brief)
+    rows = over_rows(body, lang) if over else lead_rows(body, lead, lang, now, brief=brief)
     wanted = purposes(body)
     rep, assignment = body["to"]["rep"], body.get("assignment_id")
     actions = tuple(
@@ -177,158 +179,6 @@ def _entry(
     elif body.get("clock") == "follow_up" and kind in ("warning", "reminder", "moved"):
         command = f"tasuki handoff attempted {assignment} | reached {assignment}"
     return Entry(
-        kind, say(words.MARK[kind], lang), title or company or number, company if title else "",
-        tuple(Row(say(words.LABEL[label], lang), lines) for label, lines in rows if lines), actions, command,
+        body["lead"]["lead_id"], kind, say(words.MARK[kind], lang), title or company or number, company if title else "",
+        tuple(Row(name, say(words.LABEL[name], lang), lines) for name, lines in rows if lines), actions, command,
     )  # fmt: skip
-
-
-_Rows = list[tuple[str, tuple[str, ...]]]
-
-
-def _withdrawn(body: Mapping[str, Any], lang: Lang) -> _Rows:
-    """Return what there is to say to somebody who has nothing more to do with the lead: no data of it."""
-    reason = words.ENDED.get(body.get("because") or "")
-    return [("reason", (say(reason, lang),) if reason else ())]
-
-
-def _rows(
-    body: Mapping[str, Any], lead: Mapping[str, Any], lang: Lang, now: datetime, *, brief: bool
-) -> _Rows:
-    zone = body["zone"]
-    rows: _Rows = [
-        ("due", _due(body, lang, now)),
-        ("rep", (line(holder),) if (holder := named(lead.get("rep_name"), lang, lead.get("rep"))) else ()),
-        ("why_now", _why_now(lead, zone, lang)),
-    ]
-    if brief:
-        return [*rows, ("contact", _present(lead, "phone", "email"))]
-    return [
-        *rows,
-        ("who", _person(lead, lang)),
-        ("contact", _present(lead, "phone", "email")),
-        ("company", _company(lead, lang)),
-        ("say", _say_first(lead, zone, lang)),
-        ("did", tuple(_activity(item, zone, lang) for item in lead.get("activities") or ())),
-        ("stage", _stage(lead, lang)),
-        ("interests", _interests(lead, lang)),
-        ("why_you", _why_you(body, lang)),
-    ]
-
-
-def _present(lead: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    return tuple(line(lead[name]) for name in names if lead.get(name))
-
-
-def _due(body: Mapping[str, Any], lang: Lang, now: datetime) -> tuple[str, ...]:
-    if not body.get("due_at"):
-        return ()
-    due_at = datetime.fromisoformat(body["due_at"])
-    text = words.day_time(due_at, body["zone"], lang)
-    told_at, left_s = body.get("at"), body.get("left_s")
-    is_fresh = told_at is not None and (now - datetime.fromisoformat(told_at)).total_seconds() <= FRESH_S
-    if body["kind"] not in _TIMED or not is_fresh or not left_s or left_s < 0:
-        return (text,)
-    left = words.span(left_s, lang, business=body.get("time") != "wall")
-    return (text, left)
-
-
-def _person(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
-    """Return what there is to say of the person beside the name, which is the title."""
-    place = " ".join(_present(lead, "department", "title"))
-    persona = named(lead.get("persona_name"), lang)
-    words_of = f"ペルソナ: {persona}" if lang == "ja" else f"Persona: {persona}"
-    return tuple(part for part in (place, words_of if persona else "") if part)
-
-
-def _company(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
-    """Return what there is to say of the company beside its name, which is the title's second line."""
-    parts = []
-    if employees := lead.get("employees"):
-        parts.append(f"従業員 {employees:,}名" if lang == "ja" else f"{employees:,} employees")
-    parts += _present(lead, "industry", "region")
-    if not lead.get("region"):
-        parts += _present(lead, "country")
-    return (words.joined(parts, lang),) if parts else ()
-
-
-def _at(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _why_now(lead: Mapping[str, Any], zone: str, lang: Lang) -> tuple[str, ...]:
-    title = named(lead.get("ready_name"), lang, lead.get("ready_because"))
-    raised = lead.get("hand_raise")
-    if title is None:
-        return ()
-    if raised is None:
-        return (line(title),)
-    when = words.short_time(_at(raised["at_ms"]), zone, lang)
-    what = line(named(raised["name"], lang, raised["kind"]))
-    return (f"{line(title)}（{what}、{when}）" if lang == "ja" else f"{line(title)} ({what}, {when})",)
-
-
-def _say_first(lead: Mapping[str, Any], zone: str, lang: Lang) -> tuple[str, ...]:
-    """Return how the talk may begin: from their own wish, else from what interests them most of what they did last."""
-    raised = lead.get("hand_raise")
-    did = lead.get("activities") or ()
-    liked = {item["kind"] for item in lead.get("interests") or ()}
-    hook = raised or next((item for item in did if item["kind"] in liked), None)
-    if hook is None:
-        return ()
-    pair = words.SAY_RAISED if raised else words.SAY_INTEREST
-    what = line(named(hook["name"], lang, hook["kind"]))
-    return (say(pair, lang, what=what, when=words.short_time(_at(hook["at_ms"]), zone, lang)),)
-
-
-def _activity(item: Mapping[str, Any], zone: str, lang: Lang) -> str:
-    name = line(named(item.get("name"), lang, item["kind"]))
-    when = words.short_time(_at(item["at_ms"]), zone, lang)
-    return (
-        f"{when}　{name}{words.times(item.get('count', 1), lang)}"
-        if lang == "ja"
-        else (f"{when}  {name}{words.times(item.get('count', 1), lang)}")
-    )
-
-
-def _stage(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
-    stage = named(lead.get("stage_name"), lang, lead.get("buying_stage"))
-    if stage is None:
-        return ()
-    detail = (
-        [f"適合 {lead['fit_grade']}" if lang == "ja" else f"fit {lead['fit_grade']}"]
-        if lead.get("fit_grade")
-        else []
-    )
-    if lead.get("engagement") is not None:
-        points = f"{lead['engagement']:.0f}"
-        detail.append(f"関心度 {points}" if lang == "ja" else f"engagement {points}")
-    if not detail:
-        return (line(stage),)
-    return (
-        f"{line(stage)}（{'、'.join(detail)}）" if lang == "ja" else f"{line(stage)} ({', '.join(detail)})",
-    )
-
-
-def _interests(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
-    most = [line(named(item.get("name"), lang, item["kind"])) for item in lead.get("interests") or ()]
-    lines = [("、" if lang == "ja" else ", ").join(most)] if most else []
-    if campaign := lead.get("campaign"):
-        lines.append(f"キャンペーン: {line(campaign)}" if lang == "ja" else f"Campaign: {line(campaign)}")
-    return tuple(lines)
-
-
-def _why_you(body: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
-    why = body.get("why")
-    if body["kind"] == "breach":  # tells a manager of somebody else's lead
-        return ()
-    if why is None:  # written by a version before this one
-        return (line(body["because"]),) if body.get("because") else ()
-    pair = words.WHY_YOU.get(why["strategy"])
-    if pair is None:
-        return (line(why["rule"]),)
-    text = say(pair, lang, pool=named(why.get("pool"), lang, "-"))
-    return (
-        f"{line(text)}（規則: {line(why['rule'])}）"
-        if lang == "ja"
-        else f"{line(text)} (rule: {line(why['rule'])})",
-    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from routing_rules.roster import Rep
 from worker.notices.compose import Occasion, about_lead, notice, why_you
+from worker.notices.kinds import UNASSIGNED
 from worker.rulebooks import Loaded
 from worker.store import leads
 
@@ -22,7 +23,7 @@ def tell(
         row: with lead_id, rule, strategy, pool, the columns of `leads.JUDGED`, and assignment_id.
         loaded: the rulebook in force, for the names.
         now: business time.
-        assignment_id: the assignment, where the row is older than that.
+        assignment_id: the assignment, where the row is older than that; a lead open to a claim has none.
         strategy: how the rep was chosen, where the row does not say.
         holder: whose lead it is, where somebody else is told.
 
@@ -31,5 +32,6 @@ def tell(
     extra = {"rep": holder, "rep_name": of.spec.name.model_dump() if of else None} if holder else {}
     about = about_lead(row.lead_id, leads.decode_state(row.state), row, loaded, now, **extra)
     why = why_you(row.rule, strategy or row.strategy, row.pool, loaded)
-    number = row.assignment_id if assignment_id is None else assignment_id
-    return notice(replace(what, why=why), rep, number, about, loaded, now)
+    if assignment_id is None and what.kind not in UNASSIGNED:
+        assignment_id = row.assignment_id
+    return notice(replace(what, why=why), rep, assignment_id, about, loaded, now)

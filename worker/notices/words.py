@@ -37,7 +37,7 @@ MARK: Final[dict[str, Pair]] = {
     "escalation": ("未対応", "Nobody has acted"),
     "claim_open": ("早い者勝ち", "Open to claim"),
     "claimed": ("ご担当", "Yours now"),
-    "claim_over": ("受付終了", "Claimed"),
+    "claim_over": ("受付終了", "No longer open"),
     "rep_left": ("担当者の離任", "Rep has left"),
     "digest": ("お知らせ", "Notices"),
 }
@@ -122,6 +122,7 @@ LABEL: Final[dict[str, Pair]] = {
     "due": ("期限", "Due"),
     "why_now": ("なぜ今か", "Why now"),
     "why_you": ("ご担当の理由", "Why you"),
+    "why_told": ("お知らせの理由", "Why you"),
     "say": ("最初のひとこと", "What to say first"),
     "did": ("最近の行動", "Last activities"),
     "stage": ("検討段階", "Buying stage"),
@@ -148,6 +149,11 @@ WHY_YOU: Final[dict[str, Pair]] = {
     "best_match": ("「{pool}」の中で、このお客様に最も合うためです", "You are the best match in {pool}"),
     "claim": ("ご自身で引き受けられたためです", "You claimed it"),
 }
+#: Of a lead that is open to a claim, which nobody has claimed yet.
+OPEN_TO_YOU: Final[Pair] = (
+    "「{pool}」のご担当で、ただいま勤務時間中のためです",
+    "It is open to you: you are in {pool} and at work",
+)
 ENDED: Final[dict[str, Pair]] = {
     "declined": ("辞退されたため", "It was declined"),
     "accept_breached": ("期限までに受諾がなかったため", "It was not accepted in time"),
@@ -174,6 +180,10 @@ FOOTER: Final[Pair] = (
     "Sent by Tasuki. Notice {key}",
 )
 NUMBER: Final[Pair] = ("リード #{lead_id}", "Lead #{lead_id}")
+REST: Final[Pair] = (
+    "ほか{count}件は、ここには収まりませんでした。リード {numbers}",
+    "and {count} more, for which there is no room here: lead {numbers}",
+)
 COMMANDS: Final[Pair] = ("ご回答はコマンドでお願いいたします", "To answer, run")
 HIDDEN: Final[Pair] = (
     "個人情報はこのチャネルでは表示しません。",

@@ -60,7 +60,7 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
         ids=[row.lead_id for row in gone],
     )
     outbox.supersede(connection, [row.assignment_id for row in gone])
-    outbox.withdraw(connection, [row for row in gone if row.end_reason not in ("won", "lost")], now)
+    outbox.withdraw(connection, gone, now)
     crm.mark(connection, [lead for lead, _ in ended], now)
     return {row.pool for row in gone}
 

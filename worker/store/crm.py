@@ -84,11 +84,11 @@ def mark_all(connection: Connection, stages: Sequence[str], now: datetime) -> in
 
 
 def retry(connection: Connection, name: str, lead_id: int | None, now: datetime) -> int:
-    """Have refused and waiting leads tried at once; return how many."""
+    """Have leads that are refused, waiting or written in part tried at once; return how many."""
     done = run(
         connection,
         "UPDATE tasuki.crm_push SET status = 'pending', next_try_at = :now, attempts = 0 WHERE connection = :c"
-        " AND status IN ('refused', 'pending') AND (cast(:l AS bigint) IS NULL OR lead_id = :l)",
+        " AND (status IN ('refused', 'pending') OR (status = 'written' AND note IS NOT NULL)) AND (cast(:l AS bigint) IS NULL OR lead_id = :l)",
         c=name, l=lead_id, now=now,
     )  # fmt: skip
     return int(done.rowcount)
@@ -136,7 +136,7 @@ def take(
 
 _FACTS = (
     "SELECT l.lead_id, l.merged_into, l.state, l.lifecycle_stage, l.persona, l.fit, l.fit_grade, l.engagement,"
-    " l.buying_stage, l.track, l.rule, l.owner, l.review_at, l.cool_down_until, a.accepted_at, a.contacted_at,"
+    " l.buying_stage, l.track, l.rule, l.owner, a.accepted_at, a.contacted_at,"
     " a.offered_at, c.due_at, d.rule AS ready_rule, d.at AS ready_at,"
     " EXISTS (SELECT 1 FROM tasuki.assignment h WHERE h.lead_id = l.lead_id) AS was_with_sales"
     " FROM tasuki.lead l"
@@ -183,111 +183,14 @@ def record(connection: Connection, name: str, results: Sequence[dict[str, Any]],
     return int(done.rowcount)
 
 
-def link(connection: Connection, name: str, links: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Keep which records leads are, given with id, object, crm, how and written."""
+def set_aside(connection: Connection, name: str, one: Taken, error: str, until: datetime) -> None:
+    """Give back the lead at which the CRM went away, to be tried after others, unless it changed meanwhile."""
     run(
         connection,
-        "INSERT INTO tasuki.crm_link AS k (connection, lead_id, object, crm_id, how, linked_at, written)"
-        " SELECT :c, id, object, crm, how, :now, written FROM json_to_recordset(cast(:rows AS json))"
-        " AS r(id bigint, object text, crm text, how text, written jsonb)"
-        " ON CONFLICT (connection, lead_id) DO UPDATE SET object = excluded.object, crm_id = excluded.crm_id,"
-        " how = CASE WHEN k.crm_id = excluded.crm_id THEN k.how ELSE excluded.how END,"
-        " written = k.written || excluded.written",
-        c=name, rows=as_json(links), now=now,
-    )  # fmt: skip
-
-
-def know_as(connection: Connection, kind: str, keys: Sequence[tuple[int, str]], now: datetime) -> None:
-    """Make CRM ids identity keys of their leads, so that an outcome that names only the record finds its lead.
-
-    An id that is known as another lead's is left there, and the two are listed for ops.
-    """
-    rows = as_json([{"l": lead_id, "v": value} for lead_id, value in sorted(keys, key=lambda key: key[1])])
-    run(
-        connection,
-        "INSERT INTO tasuki.lead_key (kind, value, lead_id) SELECT :k, v, coalesce(x.merged_into, x.lead_id)"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(l bigint, v text)"
-        " JOIN tasuki.lead x ON x.lead_id = r.l ORDER BY v ON CONFLICT DO NOTHING",  # erased meanwhile: no key
-        k=kind, rows=rows,
-    )  # fmt: skip
-    run(
-        connection,
-        "INSERT INTO tasuki.merge_candidate (lead_a, lead_b, because, seen_at)"
-        " SELECT least(k.lead_id, r.l), greatest(k.lead_id, r.l), :k, :now"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(l bigint, v text)"
-        " JOIN tasuki.lead x ON x.lead_id = r.l AND x.merged_into IS NULL"
-        " JOIN tasuki.lead_key k ON k.kind = :k AND k.value = r.v AND k.lead_id <> r.l ON CONFLICT DO NOTHING",
-        k=kind, rows=rows, now=now,
-    )  # fmt: skip
-
-
-def note_written(connection: Connection, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Add to what is kept of links, given with id and written."""
-    run(
-        connection,
-        "UPDATE tasuki.crm_link k SET written = k.written || r.written"
-        " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, written jsonb)"
-        " WHERE k.connection = :c AND k.lead_id = r.id",
-        c=name, rows=as_json(rows),
-    )  # fmt: skip
-
-
-def linked(
-    connection: Connection, name: str, crm_ids: Sequence[str]
-) -> dict[str, tuple[int, dict[str, str]]]:
-    """Return which lead each of these records is, and what was written to it last."""
-    rows = run(
-        connection,
-        "SELECT crm_id, lead_id, written FROM tasuki.crm_link WHERE connection = :c AND crm_id = ANY(:ids)",
-        c=name, ids=list(crm_ids),
-    )  # fmt: skip
-    return {row.crm_id: (row.lead_id, row.written) for row in rows}
-
-
-def link_of(connection: Connection, name: str, lead_id: int) -> tuple[str | None, str | None, dict[str, str]]:
-    """Return object, record and what was written of a lead; nothing where it has no record."""
-    row = run(
-        connection,
-        "SELECT object, crm_id, written FROM tasuki.crm_link WHERE connection = :c AND lead_id = :l",
-        c=name, l=lead_id,
-    ).one_or_none()  # fmt: skip
-    return (None, None, {}) if row is None else (row.object, row.crm_id, row.written)
-
-
-def adopt(
-    connection: Connection, name: str, lead_ids: Sequence[int]
-) -> dict[int, tuple[str, str, dict[str, str]]]:
-    """Give leads that have no record that of a lead that was merged into them; return object, record, written."""
-    rows = run(
-        connection,
-        "UPDATE tasuki.crm_link k SET lead_id = m.kept FROM"
-        " (SELECT DISTINCT ON (g.merged_into) g.merged_into AS kept, k.lead_id AS gone"
-        "  FROM tasuki.crm_link k JOIN tasuki.lead g USING (lead_id) WHERE k.connection = :c"
-        "  AND g.merged_into = ANY(:ids) ORDER BY g.merged_into, k.linked_at) m"
-        " WHERE k.connection = :c AND k.lead_id = m.gone AND NOT EXISTS"
-        " (SELECT 1 FROM tasuki.crm_link o WHERE o.connection = :c AND o.lead_id = m.kept)"
-        " RETURNING k.lead_id, k.object, k.crm_id, k.written",
-        c=name, ids=list(lead_ids),
-    )  # fmt: skip
-    return {row.lead_id: (row.object, row.crm_id, row.written) for row in rows}
-
-
-def follow_merge(connection: Connection, name: str, gone: int, kept: int, now: datetime) -> None:
-    """Let the lead that took another one in have its record, unless it has one, and be written."""
-    run(
-        connection,
-        "UPDATE tasuki.crm_link SET lead_id = :kept WHERE connection = :c AND lead_id = :gone"
-        " AND NOT EXISTS (SELECT 1 FROM tasuki.crm_link WHERE connection = :c AND lead_id = :kept)",
-        c=name, kept=kept, gone=gone,
-    )  # fmt: skip
-    _want(connection, [kept], now, erase=False)
-
-
-def unlink(connection: Connection, name: str, lead_ids: Sequence[int]) -> None:
-    """Forget which records leads are: they are erased, or the record is gone."""
-    run(
-        connection, "DELETE FROM tasuki.crm_link WHERE connection = :c AND lead_id = ANY(:ids)",
-        c=name, ids=list(lead_ids),
+        "UPDATE tasuki.crm_push SET leased_until = NULL, last_error = :error,"
+        " next_try_at = CASE WHEN version > :version THEN next_try_at ELSE :until END"
+        " WHERE connection = :c AND lead_id = :l AND lease = :lease AND status = 'pending'",
+        c=name, l=one.lead_id, lease=one.lease, version=one.version, error=error, until=until,
     )  # fmt: skip
 
 

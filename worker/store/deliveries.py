@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from worker.store import outbox
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
@@ -76,9 +77,19 @@ def hold(connection: Connection, held: Sequence[tuple[int, datetime, str]]) -> N
     )
 
 
-def make_digest(connection: Connection, key: str, members: Sequence[Any], now: datetime) -> Any:
-    """Write the message that carries `members`, all to one person by one channel, and return it."""
-    first = members[0]
+def make_digest(
+    connection: Connection, key: str, members: Sequence[Any], now: datetime, like: Any = None
+) -> Any:
+    """Write the message that carries `members`, all to one person by one channel, and return it.
+
+    Args:
+        connection: the members, or the digest that carries them, are locked in it.
+        key: its idempotency key.
+        members: rows with message_id and urgent, the oldest first.
+        now: it is due at once.
+        like: the message whose way it goes; without one, the way of its first member.
+
+    """
     made = run(
         connection,
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, urgent, route,"
@@ -86,12 +97,12 @@ def make_digest(connection: Connection, key: str, members: Sequence[Any], now: d
         " SELECT :key, 'digest', channel, channel_id, recipient, receiver, rep, :urgent, route, lead_id,"
         " jsonb_build_object('kind', 'digest', 'to', body->'to'), created_at, :now"
         f" FROM tasuki.outbox WHERE message_id = :first RETURNING {COLUMNS}",
-        key=key, urgent=any(row.urgent for row in members), now=now, first=first.message_id,
+        key=key, urgent=any(row.urgent for row in members), now=now, first=(like or members[0]).message_id,
     ).one()  # fmt: skip
     run(
         connection,
         "UPDATE tasuki.outbox SET status = 'in_digest', next_try_at = NULL, waits_for = NULL, digest_id = :digest"
-        " WHERE message_id = ANY(:ids)",
+        " WHERE message_id = ANY(:ids) AND status IN ('pending', 'in_digest')",
         digest=made.message_id, ids=[row.message_id for row in members],
     )  # fmt: skip
     return made
@@ -102,7 +113,7 @@ def members_of(connection: Connection, digests: Sequence[int]) -> list[Any]:
     return list(
         run(
             connection,
-            "SELECT digest_id, body FROM tasuki.outbox WHERE digest_id = ANY(:ids) AND status = 'in_digest'"
+            "SELECT digest_id, message_id, urgent, body FROM tasuki.outbox WHERE digest_id = ANY(:ids) AND status = 'in_digest'"
             " ORDER BY message_id",
             ids=list(digests),
         )
@@ -127,8 +138,8 @@ def record(connection: Connection, results: Sequence[dict[str, Any]], now: datet
     """Record how tries went, of each message that is still this worker's; return those.
 
     A result has id, try, status (`pending`, `sent`, `refused`, `superseded`), error, next (ISO 8601, to the
-    microsecond: what goes back keeps its place), and back: the
-    message was not tried after all.
+    microsecond: what goes back keeps its place), back (the message was not tried after all), and told: the
+    messages that stood in it, when it went out. One of these that was overtaken meanwhile went out all the same.
     """
     mine = run(
         connection,
@@ -148,6 +159,9 @@ def record(connection: Connection, results: Sequence[dict[str, Any]], now: datet
         " AND d.message_id = ANY(:ids) AND d.status IN ('sent', 'refused')",
         ids=list(mine),
     )
+    told = [number for one in results if one["status"] == "sent" for number in one["told"]]
+    if told:
+        outbox.told_too_late(connection, told, now)
     return list(mine)
 
 

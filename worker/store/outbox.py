@@ -11,6 +11,8 @@ from worker.store.rows import as_json
 
 #: Kinds that mean nothing any more once their assignment has ended.
 _OVERTAKEN = ("offer", "claimed", "warning", "reminder", "moved")
+#: Reasons for which an assignment ends that its rep knows best.
+_KNOWN_ENDS = ("won", "lost")
 
 
 def add(connection: Connection, messages: Sequence[dict[str, Any]], now: datetime) -> None:
@@ -69,7 +71,21 @@ def answered(connection: Connection, assignment_id: int, clocks: Sequence[str]) 
 
 
 def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) -> None:
-    """Tell those who were offered a lead, and were told so, that it is no longer theirs, by the same way."""
+    """Tell those who were offered a lead, and were told so, that it is no longer theirs, by the same way.
+
+    Args:
+        connection: the transaction in which the assignments ended, or a later one.
+        assignments: rows with assignment_id and end_reason; of those won or lost nobody is told.
+        now: when; the messages are due at once.
+
+    """
+    rows = [
+        {"id": row.assignment_id, "because": row.end_reason}
+        for row in assignments
+        if row.end_reason not in _KNOWN_ENDS
+    ]
+    if not rows:
+        return
     run(
         connection,
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
@@ -81,7 +97,7 @@ def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) 
         " :now, :now FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, because text)"
         " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind IN ('offer', 'claimed') AND o.status = 'sent'"
         " ON CONFLICT (idempotency_key) DO NOTHING",
-        rows=as_json([{"id": row.assignment_id, "because": row.end_reason} for row in assignments]), now=now,
+        rows=as_json(rows), now=now,
     )  # fmt: skip
 
 
@@ -97,7 +113,16 @@ def close_claims(
         " WHERE lead_id = ANY(:ids) AND status IN ('pending', 'in_digest') AND kind = 'claim_open'",
         ids=list(lead_ids),
     )
-    rows = [{"id": lead_id, "winner": (winners or {}).get(lead_id)} for lead_id in lead_ids]
+    _tell_over(connection, {lead_id: (winners or {}).get(lead_id) for lead_id in lead_ids}, now)
+
+
+def _tell_over(
+    connection: Connection,
+    winners: Mapping[int, str | None],
+    now: datetime,
+    only: Sequence[int] | None = None,
+) -> None:
+    """Tell who was told that leads could be claimed (all of them, or those of some messages) that it is over."""
     run(
         connection,
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
@@ -107,6 +132,36 @@ def close_claims(
         " o.body || jsonb_build_object('kind', 'claim_over', 'because', r.winner), :now, :now"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, winner text)"
         " JOIN tasuki.outbox o ON o.lead_id = r.id AND o.kind = 'claim_open' AND o.status = 'sent'"
-        " WHERE o.body -> 'to' ->> 'rep' IS DISTINCT FROM r.winner ON CONFLICT (idempotency_key) DO NOTHING",
-        rows=as_json(rows), now=now,
+        " WHERE o.body -> 'to' ->> 'rep' IS DISTINCT FROM r.winner"
+        " AND (cast(:only AS bigint[]) IS NULL OR o.message_id = ANY(:only)) ON CONFLICT (idempotency_key) DO NOTHING",
+        rows=as_json([{"id": lead_id, "winner": winner} for lead_id, winner in winners.items()]), now=now,
+        only=None if only is None else list(only),
     )  # fmt: skip
+
+
+def told_too_late(connection: Connection, messages: Sequence[int], now: datetime) -> None:
+    """Note that messages went out although they were overtaken meanwhile, and take back what they said.
+
+    Their lead moved on while they were being sent: whoever ended it saw nothing that was told. So what would
+    have followed then follows here.
+    """
+    late = run(
+        connection,
+        "UPDATE tasuki.outbox o SET status = 'sent', sent_at = :now, last_error = NULL"
+        " WHERE message_id = ANY(:ids) AND status = 'superseded'"
+        " RETURNING message_id, kind, lead_id, assignment_id,"
+        " CASE WHEN kind = 'claim_open' THEN (SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = o.lead_id"
+        "  AND a.offered_at >= o.created_at ORDER BY a.assignment_id LIMIT 1) END AS winner",
+        ids=list(messages), now=now,
+    ).all()  # fmt: skip
+    ended = run(
+        connection,
+        "SELECT assignment_id, end_reason FROM tasuki.assignment WHERE assignment_id = ANY(:ids)"
+        " AND ended_at IS NOT NULL",
+        ids=[row.assignment_id for row in late if row.assignment_id is not None],
+    ).all()  # fmt: skip
+    withdraw(connection, ended, now)
+    opened = [row for row in late if row.kind == "claim_open"]
+    if opened:
+        winners = {row.lead_id: row.winner for row in opened}
+        _tell_over(connection, winners, now, only=[row.message_id for row in opened])

@@ -12,9 +12,7 @@ from worker.store.db import run
 _SHOWN = (
     "o.message_id, o.kind, o.channel, o.channel_id, o.recipient, o.receiver, o.rep, o.lead_id, o.assignment_id,"
     " o.status, o.attempts, o.created_at, o.next_try_at, o.sent_at, o.urgent, o.route, o.digest_id, o.fallback_of,"
-    " o.idempotency_key, coalesce(o.waits_for, CASE WHEN o.status = 'pending' AND r.open_since IS NOT NULL"
-    "  THEN 'receiver away since ' || to_char(r.open_since, 'YYYY-MM-DD HH24:MI') || ' UTC' END) AS waits_for,"
-    " o.last_error"
+    " o.idempotency_key, o.waits_for, CASE WHEN o.status = 'pending' THEN r.open_since END AS away_since, o.last_error"
 )
 
 

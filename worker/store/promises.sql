@@ -122,6 +122,12 @@ SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasu
 JOIN tasuki.assignment a ON a.lead_id = d.lead_id AND a.rep = d.rep AND a.assignment_id > d.assignment_id
 WHERE d.end_reason = 'declined' LIMIT 20;
 
+-- name: 6: a lead went to a rep who had declined the same person under another lead, merged before
+SELECT 'assignment ' || a.assignment_id || ' to ' || a.rep AS offender FROM tasuki.assignment d
+JOIN tasuki.lead_merge m ON m.merged = d.lead_id AND m.undone_at IS NULL
+JOIN tasuki.assignment a ON a.lead_id = m.kept AND a.rep = d.rep AND a.offered_at > m.at AND a.offered_at > d.ended_at
+WHERE d.end_reason = 'declined' LIMIT 20;
+
 -- name: 7: what a rep is owed in a pool is not the sum of the ledger
 WITH changes AS (
     SELECT pool, rep, amount AS units FROM tasuki.turn WHERE applied AND amount <> 0

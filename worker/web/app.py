@@ -16,7 +16,7 @@ from worker.web.guard import Guard
 from worker.web.guesses import Guesses
 from worker.web.pokes import Poker
 from worker.web.problems import HANDLERS
-from worker.web.webhooks import Webhooks
+from worker.web.webhooks import NoWebhooks, Webhooks
 
 _STATIC: Final = Path(__file__).parent / "static"
 #: Requests worked on at a time. Less than the database's connections, of which one may need a second.
@@ -28,12 +28,10 @@ _DESCRIPTION: Final = "What reps and programs do with leads, and what they may a
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     app.state.poker = Poker()
-    if app.state.webhooks is not None:
-        await anyio.to_thread.run_sync(app.state.webhooks.open)
+    await anyio.to_thread.run_sync(app.state.webhooks.open)
     yield
     app.state.poker.close()
-    if app.state.webhooks is not None:
-        await anyio.to_thread.run_sync(app.state.webhooks.close)
+    await anyio.to_thread.run_sync(app.state.webhooks.close)
 
 
 def create_app() -> FastAPI:
@@ -49,9 +47,8 @@ def create_app() -> FastAPI:
     for one in (assignments, leads, health, links, metrics, docs, home):
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    app.state.webhooks = None if settings().sources is None else Webhooks(public_url)
-    if app.state.webhooks is not None:
-        app.mount("/intake", app.state.webhooks, name="intake")
+    app.state.webhooks = NoWebhooks() if settings().sources is None else Webhooks(public_url)
+    app.mount("/intake", app.state.webhooks, name="intake")
     app.openapi = lambda: docs.openapi_of(app)  # type: ignore[method-assign]
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, _for_people_too(handler))

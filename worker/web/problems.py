@@ -25,7 +25,7 @@ TYPES: Final = {
     "not-yours": "The token is bound to a rep who does not hold this.",
     "not-found": "There is no such thing.",
     "overtaken": "The assignment has ended; `end_reason`, `ended_at` and `now_with` say how, when and who is next.",
-    "reason-needed": "The reason is missing or none of nurture.yaml; `reasons` lists them.",
+    "reason-needed": "The reason is none of nurture.yaml; `reasons` lists them.",
     "quota-used-up": "No more declines today; `quota` and `renews_at` (null: never) say how many and until when.",
     "refused": "A firm no; `detail` says why. Repeating it cannot help.",
     "too-many-guesses": "Too many wrong tokens or links from this address; wait as `Retry-After` says.",

@@ -1,11 +1,14 @@
 """Webhooks of platforms, as a part of the web: the desk opens and closes with the app."""
 
 import threading
+from typing import Final
 
 from pydantic import AnyHttpUrl
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from worker.desk import OpenDesk
+from worker.intake.answers import without_sources
 from worker.intake_http import IntakeApp
 
 
@@ -36,3 +39,26 @@ class Webhooks:
         if self._app is not None and self._desk is not None:
             self._app.close()
             self._desk.close()
+
+
+class NoWebhooks:
+    """Everything below `/intake/` while TASUKI_SOURCES is not set: nothing is opened, and senders come again."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        name = scope["path"].rpartition("/intake/")[2].rstrip("/")
+        answer = without_sources(name, _UNSET)
+        await Response(answer.body, answer.status, answer.headers)(scope, receive, send)
+
+    def open(self) -> None:
+        """Open nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+#: What an operator reads in the platform's log of deliveries.
+_UNSET: Final = (
+    "no source is configured: write who may send into a YAML file, name it in TASUKI_SOURCES for the web and every"
+    " worker, and start them again (docs/intake.md)"
+)

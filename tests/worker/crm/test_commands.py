@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.fixtures.crm import act, offer, push_all, use, waiting
+from tests.fixtures.receiver_double import Receiver
 from tests.fixtures.salesforce_double import Salesforce
 from tests.fixtures.system import System
 from worker import queue
@@ -71,7 +72,7 @@ def test_status_shows_an_open_breaker(system: System, salesforce: Salesforce) ->
     found = as_json("crm", "status")["connection"]
 
     assert (found["breaker"], found["waiting"]) == ("open", 1)
-    assert "Salesforce is away" in found["last_error"]
+    assert "Salesforce away" in found["last_error"]
     assert crm_line()["level"] == "bad"
 
 
@@ -134,3 +135,23 @@ def test_fields_shows_the_mapping_in_force(system: System, salesforce: Salesforc
     """Every field, its fact, and when it is written."""
     assert as_json("crm", "fields")["objects"]["Lead"]["LastName"]["write"] == "if_empty"
     assert "Tasuki_Next_Step_Due__c" in run("crm", "fields")[1]
+
+
+def test_fields_of_a_webhook_are_what_it_carries(
+    system: System, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Every name that a receiver gets is listed, no more; a mapping of fields, which nobody would look at, is refused."""
+    offer(system)
+    push_all()
+    (told,) = receiver.leads.values()
+    carried = as_json("crm", "fields")["carries"]
+    assert told.keys() <= carried.keys()
+    said = run("crm", "fields")[1]
+    for name in ("tasuki_id", "version", "next_step_due", "rep_email"):
+        assert name in said
+    assert "TASUKI_CRM_MAPPING" in said
+    file = tmp_path / "crm.yaml"
+    file.write_text("objects:\n  lead:\n    Phone: {fact: phone}\n", encoding="utf-8")
+    use(monkeypatch, crm_mapping=file)
+    code, said = run("crm", "fields")
+    assert (code, "crm.yaml:" in said, "take `objects` out" in said) == (1, True, True)

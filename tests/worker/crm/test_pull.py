@@ -162,7 +162,7 @@ def test_a_pull_that_meets_an_outage_says_so(
 ) -> None:
     """And opens the breaker for writers, too."""
     salesforce.away = True
-    with pytest.raises(Away, match="Salesforce is away"):
+    with pytest.raises(Away, match="Salesforce away"):
         pull(now())
     assert system.one("SELECT failures FROM tasuki.crm_connection") == 1
 

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from schemas.errors import Away, Refused
-from worker.notices.guard import ANSWER_BYTES, check_url, is_public, post, resolve
+from worker.notices.guard import ANSWER_BYTES, check_url, is_public, notice_bounds, post, resolve
 from worker.settings import settings
 
 
@@ -87,7 +87,7 @@ def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.Mon
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*many, inside])
 
     with pytest.raises(Refused, match="not a public one"):
-        resolve("many.example.com", 443)
+        resolve("many.example.com", 443, notice_bounds())
 
 
 def test_a_name_that_changes_its_answer_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

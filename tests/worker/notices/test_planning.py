@@ -1,14 +1,15 @@
 """What is due becomes single messages, digests, or waits: for the morning, or for the others of a flood."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from routing_rules.roster import Team
 from schemas.rulebook.channels import NoticesSpec
 from tests.factories import the_team
-from worker.notices.planning import MOST_IN_DIGEST, make_plan
+from worker.notices.planning import make_plan
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 REP = "suzuki_haruka"
@@ -22,6 +23,7 @@ class Row:
     message_id: int
     kind: str = "offer"
     rep: str | None = REP
+    channel: str = "email"
     receiver: str = "email"
     recipient: str = "haruka@example.co.jp"
     urgent: bool = False
@@ -42,15 +44,23 @@ def _plan(
     )
 
 
+def _quiet_team() -> Team:
+    """Return the team with a rep who wants quiet from 10:30 to 13:00 in Tokyo; it is 11:00 there."""
+    team = the_team()
+    rep = team.reps[REP]
+    spec = rep.spec.model_copy(update={"quiet_hours": ["10:30-13:00"]})
+    return replace(team, reps={**team.reps, REP: replace(rep, spec=spec)})
+
+
 @pytest.mark.parametrize(
     "count, single, digests",
     [
         (1, 1, []),
         (3, 3, []),
         (4, 0, [4]),
-        (MOST_IN_DIGEST, 0, [50]),
-        (MOST_IN_DIGEST + 1, 1, [50]),
-        (120, 0, [50, 50, 20]),
+        (25, 0, [25]),
+        (26, 1, [25]),
+        (60, 0, [25, 25, 10]),
     ],
 )
 def test_more_than_the_number_are_told_together(count: int, single: int, digests: list[int]) -> None:
@@ -58,6 +68,26 @@ def test_more_than_the_number_are_told_together(count: int, single: int, digests
     alone, together, held = _plan([Row(n) for n in range(count)])
 
     assert (len(alone), together, held) == (single, digests, {})
+
+
+@pytest.mark.parametrize(
+    "channel, most",
+    [
+        ("lineworks", 3),
+        ("apprise", 3),
+        ("line", 8),
+        ("slack", 12),
+        ("teams", 18),
+        ("email", 25),
+        ("chatwork", 50),
+        ("webhook", 50),
+    ],
+)
+def test_a_digest_holds_no_more_than_its_channel_can_carry(channel: str, most: int) -> None:
+    """The others go in the next one."""
+    alone, together, held = _plan([Row(n, channel=channel, receiver="short") for n in range(2 * most + 2)])
+
+    assert (alone, together, held) == ([], [most, most, 2], {})
 
 
 def test_people_and_channels_are_counted_apart() -> None:
@@ -90,6 +120,21 @@ def test_what_is_urgent_or_was_held_once_is_not_held() -> None:
 
     assert _plan([urgent], told=9) == ([1], [], {})
     assert _plan([*waited], told=9) == ([], [2], {})
+
+
+@pytest.mark.parametrize(
+    "kind", ["offer", "digest", "moved", "escalation", "claim_open", "claimed", "claim_over", "rep_left"]
+)
+@pytest.mark.parametrize("receiver", ["email", "slack_sales"])
+def test_quiet_hours_hold_whatever_is_not_urgent(kind: str, receiver: str) -> None:
+    """A digest too, whose first try failed before they began, or that came by another way since."""
+    calm, urgent = Row(1, kind, receiver=receiver), Row(2, kind, receiver=receiver, urgent=True)
+    plan = make_plan([calm, urgent], {}, _quiet_team(), NOTICES, NOW)
+
+    assert [row.message_id for row in plan.single] == [2]
+    assert [(one, until, why) for one, until, why in plan.held] == [
+        (1, NOW + timedelta(hours=2), "quiet hours until 2026-11-24 13:00 JST")
+    ]
 
 
 def test_machines_are_told_each_thing_by_itself() -> None:

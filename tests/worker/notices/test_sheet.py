@@ -175,9 +175,19 @@ def test_a_digest_fits_the_limits_of_each_channel(count: int) -> None:
     assert f"{count}件" in sheet.subject
     assert len(slack["blocks"]) <= MAX_BLOCKS
     assert len(msgspec.json.encode(as_teams(sheet))) <= 28_000
-    shown = sum(block["type"] == "header" for block in slack["blocks"])
+    shown = sum("新しいリード: " in str(block) for block in slack["blocks"])
     assert shown == count or f"ほか{count - shown}件" in str(slack["blocks"])
     assert as_text(sheet).count("期限:") == count
+
+
+@pytest.mark.parametrize("length", [100, 200])
+def test_a_name_is_told_to_its_end_in_slack(length: int) -> None:
+    """Slack's header takes 150 characters; a longer one stands in a section."""
+    name = "名" * (length - 1) + "末"
+    payload = as_slack(a_sheet(a_body(name=name)))
+
+    assert f"新しいリード: {name} 様 / さくら商事株式会社" in str(payload["blocks"])
+    assert all(len(block["text"]["text"]) <= 150 for block in payload["blocks"] if block["type"] == "header")
 
 
 def test_a_mail_has_both_forms_and_a_clean_subject() -> None:

@@ -4,111 +4,32 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
-from werkzeug import Request, Response
+from werkzeug import Response
 
-from tests.fixtures.system import READY, System, event
+from tests.fixtures.system import System
+from tests.fixtures.ways import Slack, offer, publish, statuses
 from worker import delivering, links, rulebook_files, rulebooks
 from worker.cli.main import app
 from worker.delivering import deliver_due, deliver_for
-from worker.handing import hand_over
 from worker.local.receivers import MailBox
 from worker.now import now
 from worker.settings import settings
-from worker.store.db import in_transaction
 from worker.store.receivers import OPEN_AFTER
-
-CHANNELS = """
-channels:
-  - {id: slack_sales, kind: slack, address: "${TASUKI_CHANNEL_SALES_SLACK}", personal_data: name_and_company}
-"""
-
-
-@pytest.fixture
-def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailBox]:
-    """A mail box that is there."""
-    with MailBox() as box:
-        monkeypatch.setenv("TASUKI_SMTP_URL", box.url)
-        settings.cache_clear()
-        yield box
-
-
-def _publish(notices: str = "", *, notify: str = "[slack_sales, email]", reps: str = "") -> None:
-    """Publish the example with a Slack channel that everybody is told by, and what else is said of each rep."""
-    texts = dict(rulebook_files.read_texts(rulebook_files.EXAMPLE))
-    team = re.sub(
-        r"(    capacity: \{open: )\d+, per_day: \d+.*\}",
-        rf"    notify: {notify}\n{reps}\g<1>500, per_day: 500}}",
-        texts["team.yaml"],
-    )
-    if notices:
-        team = re.sub(r"(?m)^notices:\n(  .*\n)+", "", team)
-    texts["team.yaml"] = team.replace(
-        "# Is it open at that instant", f"{CHANNELS}{notices}\n# Is it open at that instant"
-    )
-    rulebooks.publish(texts, by="tests", note="channels", now=now())
-
-
-def _offer(system: System, count: int = 1, first: int = 1) -> None:
-    """Have `count` ready leads offered."""
-    system.send(
-        [
-            event(n, email=f"p{n}@c{n}.example.co.jp", name=f"佐藤 {n}", **READY)
-            for n in range(first, first + count)
-        ]
-    )
-    system.drain_here()
-    for (pool,) in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
-        in_transaction(lambda c, pool=pool: hand_over(c, pool, rulebooks.current(c), now()))  # type: ignore[misc]
-
-
-class Slack:
-    """Slack's double: says `answer` until told otherwise, and keeps what it took."""
-
-    def __init__(self, httpserver: HTTPServer) -> None:
-        self.answer: Response | Callable[[], Response] = Response("ok")
-        self.took: list[Any] = []
-        self.calls = 0
-        self.url = httpserver.url_for("/slack")
-        httpserver.expect_request("/slack").respond_with_handler(self._handle)
-
-    def _handle(self, request: Request) -> Response:
-        self.calls += 1
-        answer = self.answer if isinstance(self.answer, Response) else self.answer()
-        if answer.status_code == 200 and answer.get_data() == b"ok":
-            self.took.append(request.get_json())
-        return answer
-
-
-@pytest.fixture
-def slack(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Slack:
-    """Slack, there and well."""
-    monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", httpserver.url_for("/slack"))
-    return Slack(httpserver)
-
-
-def _statuses(system: System) -> dict[tuple[str, str], int]:
-    return {
-        (row[0], row[1]): row[2]
-        for row in system.sql("SELECT channel, status, count(*) FROM tasuki.outbox GROUP BY 1, 2")
-    }
 
 
 def test_a_rep_is_told_in_slack_by_what_the_channel_may_show(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """The first channel of `notify`, its policy, and no second notice by mail."""
-    _publish()
-    _offer(system)
+    publish()
+    offer(system)
     deliver_due(now())
 
-    assert _statuses(system) == {("slack", "sent"): 1}
+    assert statuses(system) == {("slack", "sent"): 1}
     assert "佐藤 1 様" in slack.took[0]["text"]
     assert "p1@c1" not in str(slack.took[0])
     assert mails.mails == []
@@ -122,8 +43,8 @@ def test_links_know_by_which_channel_they_went_and_what_it_may_show(
     """One assignment told in two channels at once has links of each, and a machine gets none."""
     monkeypatch.setenv("TASUKI_PUBLIC_URL", "https://leads.example.com")
     settings.cache_clear()
-    _publish()
-    _offer(system)
+    publish()
+    offer(system)
     copy = (
         "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, lead_id,"
         " assignment_id, body, created_at, next_try_at) SELECT idempotency_key || '-{0}', kind, '{0}', '{0}', '{1}',"
@@ -153,13 +74,13 @@ def test_what_slack_refuses_comes_by_mail_at_once(
     system: System, slack: Slack, mails: MailBox, answer: Response
 ) -> None:
     """Also when the no is in a 200. The first message stays on record, and the second is linked to it."""
-    _publish()
+    publish()
     slack.answer = answer
-    _offer(system)
+    offer(system)
     deliver_due(now())
     deliver_due(now())
 
-    assert _statuses(system) == {("slack", "rerouted"): 1, ("email", "sent"): 1}
+    assert statuses(system) == {("slack", "rerouted"): 1, ("email", "sent"): 1}
     assert len(mails.mails) == 1
     first, second = system.sql(
         "SELECT message_id, idempotency_key, fallback_of, last_error FROM tasuki.outbox ORDER BY 1"
@@ -172,9 +93,9 @@ def test_who_is_told_by_the_second_channel_is_told_there_when_the_lead_moves_on(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """The withdrawal goes by the way that the offer came."""
-    _publish()
+    publish()
     slack.answer = Response("no_service", 404)
-    _offer(system)
+    offer(system)
     deliver_due(now())
     deliver_due(now())
     number = system.one("SELECT assignment_id FROM tasuki.assignment")
@@ -193,9 +114,9 @@ def test_a_dead_receiver_is_left_alone_and_holds_up_nobody(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """After five failures it gets single probes; mail to others goes on meanwhile."""
-    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
     slack.answer = Response("down", 503)
-    _offer(system, 30)
+    offer(system, 30)
     system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
               " recipient = 'x@example.co.jp' WHERE mod(message_id, 3) = 0")  # fmt: skip
     at = now()
@@ -210,18 +131,18 @@ def test_a_dead_receiver_is_left_alone_and_holds_up_nobody(
     assert row[1]
     # five tries opened it, and in the minute since then there were one or two probes
     assert OPEN_AFTER <= slack.calls == row[0] <= OPEN_AFTER + 2
-    assert _statuses(system) == {("slack", "pending"): 20, ("email", "sent"): 10}
+    assert statuses(system) == {("slack", "pending"): 20, ("email", "sent"): 10}
     assert system.broken() == []
 
 
 def test_after_two_hours_all_arrives_once_and_in_order(system: System, slack: Slack) -> None:
     """Nothing is lost and nothing comes twice; probes went out one at a time, and the oldest comes first."""
-    _publish(
+    publish(
         "notices: {digest: {when_more_than: 1000}, fallback: {after: 1d, after_tries: 100}}",
         notify="[slack_sales]",
     )
     slack.answer = Response("down", 503)
-    _offer(system, 60)
+    offer(system, 60)
     at = now()
     while at < now() + timedelta(hours=2):
         before = slack.calls
@@ -239,7 +160,7 @@ def test_after_two_hours_all_arrives_once_and_in_order(system: System, slack: Sl
     assert calls < 40  # 2 hours, a probe every 5 minutes at most
     assert rounds[0] == 1  # the probe
     assert max(rounds) <= delivering.LANE_SIZE
-    assert _statuses(system) == {("slack", "sent"): 60}
+    assert statuses(system) == {("slack", "sent"): 60}
     numbers = [int(re.search(r"accept (\d+)", str(one))[1]) for one in slack.took]  # type: ignore[index]
     assert len(set(numbers)) == 60
     oldest_first = [
@@ -254,23 +175,22 @@ def test_who_waits_for_a_dead_receiver_is_told_another_way(
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """A quarter of an hour after it went away, everything that waits for it goes by mail, once."""
-    _publish("notices: {digest: {when_more_than: 1000}}")
+    publish("notices: {digest: {when_more_than: 1000}}")
     slack.answer = Response("down", 503)
-    _offer(system, 20)
+    offer(system, 20)
     at = now()
     for _ in range(80):
         deliver_due(at)
         at += timedelta(seconds=15)
 
-    statuses = _statuses(system)
-    assert statuses == {("slack", "rerouted"): 20, ("email", "sent"): 20}
+    assert statuses(system) == {("slack", "rerouted"): 20, ("email", "sent"): 20}
     assert len(mails.mails) == 20
 
 
 def test_a_slow_receiver_does_not_slow_the_others(system: System, slack: Slack, mails: MailBox) -> None:
     """While Slack takes its time, mail goes out; receivers do not wait for one another."""
-    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
-    _offer(system, 12)
+    publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    offer(system, 12)
     system.do("UPDATE tasuki.outbox SET channel = 'email', channel_id = 'email', receiver = 'email',"
               " recipient = 'x@example.co.jp' WHERE mod(message_id, 2) = 0")  # fmt: skip
     inside, go = threading.Event(), threading.Event()
@@ -294,76 +214,66 @@ def test_a_slow_receiver_does_not_slow_the_others(system: System, slack: Slack, 
         sender.join(60)
 
     assert (told_meanwhile, slack_done) == (6, 0)
-    assert _statuses(system) == {("slack", "sent"): 6, ("email", "sent"): 6}
+    assert statuses(system) == {("slack", "sent"): 6, ("email", "sent"): 6}
 
 
-def test_many_at_once_are_one_message(system: System, slack: Slack) -> None:
-    """More than the digest's number for one person: one message, and each of them counts as told in it."""
-    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
-    _offer(system, 40)
-    reps = dict(system.sql("SELECT rep, count(*) FROM tasuki.outbox GROUP BY 1"))
-    deliver_due(now())
-    deliver_due(now())
-
-    expected = sum(1 if count > 3 else count for count in reps.values())
-    assert max(reps.values()) > 3
-    assert len(slack.took) == expected
-    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
-    in_digest = system.one("SELECT count(*) FROM tasuki.outbox WHERE digest_id IS NOT NULL")
-    assert in_digest == sum(count for count in reps.values() if count > 3)
-    assert any("まとめてお送りします" in str(one) for one in slack.took)
-    assert system.broken() == []
-
-
-def test_a_digest_is_the_same_after_a_crash(
-    system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is a row before it is sent: a sender that dies leaves the same message, under the same key, to the next."""
-    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
-    _offer(system, 40)
-    with monkeypatch.context() as dying:
-        dying.setattr(
-            delivering, "_carry", lambda *_: delivering.Delivered()
-        )  # the sender dies before it sends
-        deliver_due(now())
-    keys = system.sql("SELECT idempotency_key FROM tasuki.outbox WHERE kind = 'digest' ORDER BY 1")
-    assert keys
-    assert deliver_due(now()).sent == 0  # its lease runs
-    later = now() + timedelta(minutes=2)
-    deliver_due(later)
-    deliver_due(later)
-
-    assert system.sql("SELECT idempotency_key FROM tasuki.outbox WHERE kind = 'digest' ORDER BY 1") == keys
-    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
-
-
-def test_what_a_digest_carries_moves_with_it_to_another_way(
-    system: System, slack: Slack, mails: MailBox
-) -> None:
-    """A digest that Slack refuses comes by mail, with all that is in it."""
-    _publish("notices: {digest: {when_more_than: 3, within: 10m}}")
-    slack.answer = Response("no_service", 404)
-    _offer(system, 40)
-    for _ in range(3):
-        deliver_due(now())
-
-    assert (
-        system.one(
-            "SELECT count(*) FROM tasuki.outbox WHERE kind = 'offer' AND status NOT IN ('sent', 'rerouted')"
-        )
-        == 0
+def _unpublish(*, notify: str) -> None:
+    """Publish the example without the channels of before."""
+    texts = dict(rulebook_files.read_texts(rulebook_files.EXAMPLE))
+    texts["team.yaml"] = re.sub(
+        r"(    capacity: \{open: )", rf"    notify: {notify}\n\g<1>", texts["team.yaml"]
     )
-    untold = system.one("SELECT count(*) FROM tasuki.assignment a WHERE NOT EXISTS (SELECT FROM tasuki.outbox o"
-                        " WHERE o.assignment_id = a.assignment_id AND o.kind = 'offer' AND o.status = 'sent')")  # fmt: skip
-    assert untold == 0
-    assert any("お知らせ" in str(mail["Subject"]) for mail in mails.mails)
+    rulebooks.publish(texts, by="tests", note="no channel", now=now())
+
+
+PERSON = ("佐藤", "p1@c1")
+
+
+@pytest.mark.parametrize(
+    "channel", ["{id: slack_sales, kind: slack, address: '${TASUKI_CHANNEL_SALES_SLACK}', personal_data: none}",
+                "{id: slack_sales, kind: email, address: desk@example.co.jp, personal_data: none}"]
+)  # fmt: skip
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_channel_that_was_removed_shows_nothing_and_the_next_takes_over(
+    system: System,
+    slack: Slack,
+    mails: MailBox,
+    monkeypatch: pytest.MonkeyPatch,
+    channel: str,
+    *,
+    fallback: bool,
+) -> None:
+    """It may have been the one that was to show nothing; nobody draws its notices in full, on screen either."""
+    monkeypatch.setenv("TASUKI_PUBLIC_URL", "https://leads.example.com")
+    settings.cache_clear()
+    publish(notify="[slack_sales, email]" if fallback else "[slack_sales]", channels=[channel])
+    offer(system)
+    _unpublish(notify="[email]")
+    number = str(system.one("SELECT message_id FROM tasuki.outbox"))
+    shown = CliRunner().invoke(app, ["outbox", "show", number]).stdout
+    deliver_due(now())
+    error = system.one("SELECT last_error FROM tasuki.outbox ORDER BY message_id LIMIT 1")
+    assert (
+        error == "the rulebook has no channel slack_sales any more; mend `notify` or `channels` in team.yaml"
+    )
+    assert [word for word in PERSON if word in shown] == []
+    assert (slack.calls, mails.mails) == (0, [])
+    assert system.sql("SELECT * FROM tasuki.link_token") == []
+    deliver_due(now())
+
+    found = sorted(row[0] for row in system.sql("SELECT status FROM tasuki.outbox"))
+    assert found == (["rerouted", "sent"] if fallback else ["refused"])
+    assert len(mails.mails) == fallback
+    assert all("desk@" not in str(mail["To"]) and "佐藤" in str(mail["Subject"]) for mail in mails.mails)
     assert system.broken() == []
+    opened = "SELECT DISTINCT channel, personal_data FROM tasuki.link_token"
+    assert system.sql(opened) == ([("email", "full")] if fallback else [])
 
 
 def test_quiet_hours_are_waited_out_and_shown_as_no_error(system: System, slack: Slack) -> None:
     """At night nothing rings; in the morning it comes, and until then everybody can see why it waits."""
-    _publish("notices: {urgent: {policies: []}}", reps='    quiet_hours: ["10:30-13:00"]\n')
-    _offer(system)  # it is 11:00 in Tokyo
+    publish("notices: {urgent: {policies: []}}", reps='    quiet_hours: ["10:30-13:00"]\n')
+    offer(system)  # it is 11:00 in Tokyo
     assert deliver_due(now()).sent == 0
     status, waits_for, error, attempts = system.sql(
         "SELECT status, waits_for, last_error, attempts FROM tasuki.outbox"
@@ -384,8 +294,8 @@ def test_quiet_hours_are_waited_out_and_shown_as_no_error(system: System, slack:
 @pytest.mark.parametrize("urgent", ["{policies: [hot, standard, overseas]}", "{kinds: [offer]}"])
 def test_what_is_urgent_by_policy_breaks_through(system: System, slack: Slack, urgent: str) -> None:
     """Quiet hours are for what can wait."""
-    _publish(f"notices: {{urgent: {urgent}}}", reps='    quiet_hours: ["10:30-13:00"]\n')
-    _offer(system)
+    publish(f"notices: {{urgent: {urgent}}}", reps='    quiet_hours: ["10:30-13:00"]\n')
+    offer(system)
 
     assert deliver_due(now()).sent == 1
     assert len(slack.took) == 1
@@ -395,9 +305,9 @@ def test_a_variable_that_is_not_set_is_named_and_the_message_waits(
     system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once it is set, the message goes out."""
-    _publish(notify="[slack_sales]")
+    publish(notify="[slack_sales]")
     monkeypatch.delenv("TASUKI_CHANNEL_SALES_SLACK")
-    _offer(system)
+    offer(system)
     deliver_due(now())
     assert "TASUKI_CHANNEL_SALES_SLACK is not set" in system.one("SELECT last_error FROM tasuki.outbox")
     found = CliRunner().invoke(app, ["doctor"])
@@ -411,24 +321,24 @@ def test_a_receiver_of_our_own_network_is_never_called(
     system: System, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused with the reason, and nothing was sent."""
-    _publish(notify="[slack_sales]")
+    publish(notify="[slack_sales]")
     monkeypatch.setenv("TASUKI_ALLOW_PRIVATE_RECEIVERS", "false")
     monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", "https://127.0.0.1/slack")
     settings.cache_clear()
-    _offer(system)
+    offer(system)
     deliver_due(now())
 
     assert system.sql("SELECT status, last_error FROM tasuki.v_outbox") == [
-        ("refused", "the receiver's address is not a public one; notices go to the internet only")
+        ("refused", "the address of the receiver is not a public one; notices go to the internet only")
     ]
     assert slack.calls == 0
 
 
 def test_errors_hold_no_secret_and_nothing_of_the_lead(system: System, slack: Slack) -> None:
     """A receiver may repeat what it was sent; we do not keep that."""
-    _publish(notify="[slack_sales]")
+    publish(notify="[slack_sales]")
     slack.answer = Response("no: 佐藤 1 p1@c1.example.co.jp " + "x" * 5_000_000, 500)
-    _offer(system)
+    offer(system)
     deliver_due(now())
     error = system.one("SELECT last_error FROM tasuki.outbox")
 
@@ -439,9 +349,9 @@ def test_errors_hold_no_secret_and_nothing_of_the_lead(system: System, slack: Sl
 
 def test_the_outbox_is_seen_and_mended_by_command(system: System, slack: Slack) -> None:
     """List, show, retry, drop: and doctor tells of the breaker."""
-    _publish(notify="[slack_sales]")
+    publish(notify="[slack_sales]")
     slack.answer = Response("down", 503)
-    _offer(system, 8)
+    offer(system, 8)
     at = now()
     for _ in range(8):
         deliver_due(at)
@@ -462,7 +372,7 @@ def test_the_outbox_is_seen_and_mended_by_command(system: System, slack: Slack) 
     slack.answer = Response("ok")
     assert run(app, ["outbox", "retry", "--receiver", "slack_sales"]).stdout.strip() == "to be tried again: 7"
     deliver_due(now())
-    assert _statuses(system) == {("slack", "sent"): 7, ("slack", "dropped"): 1}
+    assert statuses(system) == {("slack", "sent"): 7, ("slack", "dropped"): 1}
     assert run(app, ["outbox", "retry", number]).exit_code == 0
     deliver_due(now())
     assert len(slack.took) == 8
@@ -471,8 +381,8 @@ def test_the_outbox_is_seen_and_mended_by_command(system: System, slack: Slack) 
 
 def test_two_senders_at_once_tell_each_thing_once(system: System, slack: Slack) -> None:
     """One worker at a time sends to a receiver."""
-    _publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
-    _offer(system, 50)
+    publish("notices: {digest: {when_more_than: 1000}}", notify="[slack_sales]")
+    offer(system, 50)
     senders = [threading.Thread(target=lambda: deliver_for(30, lambda: None)) for _ in range(4)]
     for one in senders:
         one.start()
@@ -481,7 +391,7 @@ def test_two_senders_at_once_tell_each_thing_once(system: System, slack: Slack) 
     deliver_for(10, lambda: None)
 
     assert len(slack.took) == 50
-    assert _statuses(system) == {("slack", "sent"): 50}
+    assert statuses(system) == {("slack", "sent"): 50}
 
 
 def test_ten_thousand_for_a_dead_receiver_keep_no_mail_waiting(
@@ -491,8 +401,8 @@ def test_ten_thousand_for_a_dead_receiver_keep_no_mail_waiting(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("TASUKI_CHANNEL_SALES_SLACK", f"http://127.0.0.1:{port}/slack")
-    _publish(notify="[slack_sales]")
-    _offer(system)
+    publish(notify="[slack_sales]")
+    offer(system)
     system.do("INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, lead_id,"
               " assignment_id, body, created_at, next_try_at)"
               " SELECT idempotency_key || n, kind, channel, channel_id, recipient, receiver, rep, lead_id, assignment_id,"

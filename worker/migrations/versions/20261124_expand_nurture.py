@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "20261124_nurture"
-down_revision = "20261124_link_policy"
+down_revision = "20261124_crm_came_from"
 
 
 def upgrade() -> None:

@@ -1,0 +1,15 @@
+"""What the kinds of notices have in common, said in one place."""
+
+from typing import Final
+
+#: They ask the reader to act before a deadline.
+ASKING: Final = frozenset({"offer", "warning", "reminder", "moved", "claim_open", "claimed"})
+#: They break through quiet hours where the policy counts by the wall: an escalation too, for it asks for a look
+#: at a lead whose deadline passed while the clock ran.
+BY_THE_WALL: Final = ASKING | {"escalation"}
+#: They say how much time is left, and waiting uses it up; of a reminder none is.
+TIMED: Final = ASKING - {"reminder"}
+#: They tell a manager of somebody else's lead.
+OF_ANOTHER: Final = frozenset({"breach", "escalation", "rep_left"})
+#: They tell of a lead that nobody holds: there is no assignment to name.
+UNASSIGNED: Final = frozenset({"claim_open", "claim_over"})

@@ -1,0 +1,19 @@
+"""The one zone of what people read on a screen or in an answer; JSON fields and views give UTC."""
+
+from datetime import datetime
+from typing import Final
+
+from schemas.base import HOME_ZONE
+
+_NAME: Final = "JST"
+
+
+def local_time(at: datetime) -> str:
+    """Return an instant for a column: `11-24 19:21 JST`."""
+    return f"{at.astimezone(HOME_ZONE):%m-%d %H:%M} {_NAME}"
+
+
+def local_day_time(at: datetime, *, seconds: bool = False) -> str:
+    """Return an instant for a sentence: `2026-11-24 19:21 JST`."""
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return f"{at.astimezone(HOME_ZONE).strftime(form)} {_NAME}"
