@@ -73,9 +73,9 @@ def stored_leads(rig: Rig, first: int, last: int) -> None:
     _run(rig, values, _LEADS, _KEYS, _EVENTS, _IDENTITIES)
 
 
-def held_leads(rig: Rig, count: int) -> None:
-    """Make held leads alone."""
-    _run(rig, _values(1, count), _LEADS)
+def held_leads(rig: Rig, count: int, *, keys: bool = False) -> None:
+    """Make held leads alone, or with their keys."""
+    _run(rig, _values(1, count), _LEADS, *([_KEYS] if keys else []))
 
 
 def open_clocks(rig: Rig, count: int, with_known_reps: int, reps: list[str]) -> None:

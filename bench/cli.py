@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import psutil
 from rich.console import Console
 
-from bench import clocks, compare, http, judgement, latency, memory, rescore, rush, stored, stream
+from bench import call_list, clocks, compare, http, judgement, latency, memory, rescore, rush, stored, stream
 from bench.figures import Figures, Say
 from bench.rig import Rig
 from bench.sizes import QUICK, Sizes
@@ -31,6 +31,7 @@ MEASUREMENTS: Final[dict[str, tuple[str, Measurement]]] = {
     "clocks": ("a sweep over very many open clocks, none due and many due", clocks.measure),
     "rush": ("10,000 ready leads for 20 pools, handed over by several processes at once", rush.measure),
     "rescore": ("judging all held leads again after a publish", rescore.measure),
+    "gate": ("a call list answered by the outreach gate", call_list.measure),
     "stored": ("events/s and CPU an event at growing numbers of stored leads", stored.measure),
     "http": ("intake over HTTP: single events, half load, batches of 100", http.measure),
     "latency": ("XADD to the notice in the outbox, unloaded and under half load", latency.measure),

@@ -38,6 +38,7 @@ TARGETS: Final[dict[str, Target]] = {
     "rush.doubles": Target("max", 0),
     "rush.lost": Target("max", 0),
     "rescore.all": Target("max", 30),
+    "gate.by_email": Target("max", 30),
     "memory.largest_process": Target("max", 200),
     "memory.growth": Target("max", 5),
     "http.events.rate": Target("min", 1_500),

@@ -8,6 +8,7 @@ from routing_rules.conditions import Check, Node, Test, compile_node, parse, tes
 from routing_rules.engagement import SIGNAL_PREFIX, Scoring, compile_scoring
 from routing_rules.machines import Marks, compile_machines
 from routing_rules.parts import Part, compile_part
+from routing_rules.rest import Rest, compile_rest
 from routing_rules.stages import NEVER, StageRule, compile_until
 from routing_rules.thresholds import for_persona
 from schemas.rulebook.book import Rulebook
@@ -85,6 +86,8 @@ class CompiledBook:
     #: rep -> the first pool they are a member of.
     home_pool: dict[str, str]
     source: Rulebook
+    #: What nurture.yaml says of leads that are let rest; None where it says nothing.
+    rest: Rest | None
     #: The fields that fit asks, where many leads share their values; then it is worked out once for each.
     fit_fields: tuple[str, ...] | None
     #: Share of a persona's points of which fit is reckoned at least.
@@ -170,6 +173,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         tracks=tuple(
             CompiledTrack(track.id, check(track.when), track.review_after * 1000)
             for track in book.nurture.tracks
+            if not track.only_named
         ),
         routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
         otherwise=book.routing.otherwise,
@@ -179,6 +183,7 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         reasons={reason.id: reason for reason in book.nurture.reasons},
         home_pool=home_pool,
         source=book,
+        rest=compile_rest(book.nurture, check),
         fit_fields=_shared_fields(
             parse(when, stages=stages, judged=False)
             for persona in book.persona.personas

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
+from routing_rules.rest import rest_name
 from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing
 
@@ -173,6 +174,31 @@ def _said(name: Wording | None, fallback: str, lang: Lang) -> str:
     return fallback if name is None else name.say(lang)
 
 
+def decided_by(rule: str, book: CompiledBook, lang: Lang) -> str:
+    """Say the rule of a decision as ops named it: a ready rule, a rule of rest, a rep's reason, a CRM's word."""
+    named = rest_name(rule, book.source.nurture)
+    if named is not None:
+        return str(named.say(lang))
+    kind, _, name = rule.partition(".")
+    if kind in ("declined", "recycled") and name in book.reasons:
+        told = book.reasons[name].name.say(lang)
+        verb = {"declined": ("辞退", "declined"), "recycled": ("差し戻し", "handed back")}[kind]
+        return f"{verb[0]}: {told}" if lang == "ja" else f"{verb[1]}: {told}"
+    if rule in _RULES:
+        return _RULES[rule][0 if lang == "ja" else 1]
+    return rule_name(rule, book, lang)
+
+
+_RULES: Final = {
+    "dormant": ("長期間動きなし（休眠）", "no activity for long (dormant)"),
+    "consent_withdrawn": ("連絡の許可を取り消し", "permission to be contacted withdrawn"),
+    "outcome.sql": ("CRM: 商談化", "CRM: opportunity opened"),
+    "outcome.won": ("CRM: 受注", "CRM: won"),
+    "outcome.lost": ("CRM: 失注", "CRM: lost"),
+    "accepted": ("担当者が受諾", "accepted by its rep"),
+}
+
+
 def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
     """Say a judgement in one sentence."""
     reasons = judged.reasons
@@ -201,6 +227,13 @@ def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: Compiled
         stage = stage_name(judged.lifecycle_stage, lang)
         return f"現在: {stage}。" if lang == "ja" else f"Now: {stage}."
     lacking = [missing_words(item, book, lang) for item in missing]
+    if judged.track is None:
+        because = decided_by(judged.reasons.rule or "", book, lang)
+        return (
+            f"配信を終了し、育成を休止します（{because}）。不足: {'; '.join(lacking)}。"
+            if lang == "ja"
+            else f"Marketing has stopped writing to it ({because}). Missing: {'; '.join(lacking)}."
+        )
     track = track_name(judged.track, book, lang)
     if lang == "ja":
         return f"トラック「{track}」で育成します。不足: {'; '.join(lacking)}。"

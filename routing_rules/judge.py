@@ -8,6 +8,7 @@ from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
 from routing_rules.machines import Filtered, people_only
 from routing_rules.readiness import first_ready, what_is_missing
+from routing_rules.rest import Back, back_from_lost, resting, stirred_at
 from routing_rules.routing import route
 from routing_rules.stages import stage_now
 from schemas.activity import HAND_RAISES
@@ -69,10 +70,14 @@ def judge(
 
     now: str = standing.lifecycle_stage
     outcome = _outcome(state)
+    back = back_from_lost(state, book.rest) if outcome == "lost" and book.rest is not None else None
+    if back is not None and back.at_ms <= now_ms:
+        outcome = None  # lost for long enough
+    again_ms = None if outcome is None or back is None else back.at_ms
     if outcome is not None and outcome != now:
-        return conclude("unchanged", outcome, rule=f"outcome.{outcome}")
+        return conclude("unchanged", outcome, rule=f"outcome.{outcome}", review_at_ms=again_ms)
     if outcome is not None or now == "won" or ruled_out_by_a_rep(standing):
-        return conclude("unchanged", now, rule=standing.rule)
+        return conclude("unchanged", now, rule=standing.rule, review_at_ms=again_ms)
     out = None if now == "sql" else _disqualifier(facts, persona)
     if out is not None:
         return conclude("disqualify", "disqualified", rule=out)
@@ -86,9 +91,16 @@ def judge(
         if ready is not None:
             return conclude("ready", "mql", rule=ready.name)
     track = next(track for track in book.tracks if track.check(facts))
-    chosen = _track(standing, track.id, now_ms)
+    chosen: str | None = _track(standing, track.id if back is None else back.track, now_ms)
     recycled = standing.lifecycle_stage in WITH_SALES
-    rule = "consent_withdrawn" if recycled else None
+    rule = "consent_withdrawn" if recycled else None if back is None else back.rule
+    recycled = recycled or (back is not None and standing.lifecycle_stage == "lost")
+    review_at_ms = _review_at(standing, now_ms, track.review_after_ms, stage_until)
+    if book.rest is not None:
+        rested, chosen, review_at_ms = resting(
+            state, facts, book.rest, chosen or "", review_at_ms, stirred_at(state, standing, back)
+        )
+        rule = "consent_withdrawn" if rule == "consent_withdrawn" else rested or rule
     nearest: str | None = None
     lacking: list[Missing] = []
     held_as_before = (standing.lifecycle_stage, standing.track, standing.buying_stage, standing.fit_grade,
@@ -97,7 +109,7 @@ def judge(
         nearest, lacking = what_is_missing(facts, book)
     return conclude(
         "recycle" if recycled else "nurture", "nurture", rule=rule, track=chosen,
-        review_at_ms=_review_at(standing, now_ms, track.review_after_ms, stage_until),
+        review_at_ms=review_at_ms,
         nearest=nearest, missing=[*missing, *lacking],
     )  # fmt: skip
 
@@ -212,6 +224,12 @@ def _outcome(state: LeadState) -> str | None:
         return "won"
     newest = max(deal.at_ms for deal in state.deals.values())
     return None if "opened" in statuses or _raised_hand_since(state, newest) else "lost"
+
+
+def loss_of(state: LeadState, book: CompiledBook) -> Back | None:
+    """Return when a lead that counts as lost comes back, by the rules of `lost`."""
+    lost = book.rest is not None and _outcome(state) == "lost"
+    return back_from_lost(state, book.rest) if lost and book.rest is not None else None
 
 
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:

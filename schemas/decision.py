@@ -18,6 +18,31 @@ class Missing(msgspec.Struct, frozen=True, omit_defaults=True):
     have: Any = None
 
 
+StepKind = Literal["points", "activity", "fact", "permission"]
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that would have to happen: more points, an activity so many times, a fact that becomes known."""
+
+    kind: StepKind
+    #: Activity kind or field; empty for points.
+    name: str = ""
+    #: Points, times, or the least value of the fact.
+    amount: Any = 1
+    #: What stands between them for a fact: eq, at_least, gte.
+    operator: str = ""
+
+
+class Way(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way to be sales-ready: all its steps together, and when they would do it."""
+
+    steps: list[Step]
+    #: The rule that then holds.
+    rule: str
+    #: Not before: when the cool-down ends. None: at once.
+    from_ms: int | None = None
+
+
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a ready lead goes: the rule that said so, the pool, how it shares, and the promise."""
 

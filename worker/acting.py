@@ -1,20 +1,22 @@
 """Flow C: what a rep does with a lead, answered at once: done, or overtaken and by whom."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
+from routing_rules.judge import judge
 from routing_rules.sla import start_clock
 from schemas.errors import NotFound, NotYours, Overtaken, ReasonNeeded, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
+from worker import nurturing
 from worker.presence import team_now
 from worker.quota import lock_declines, require_quota
 from worker.rulebooks import Loaded, policy_of
-from worker.store import assignments, crm, leads, outbox, turns
+from worker.store import assignments, crm, leads, outbox, tracks, turns
 from worker.store.db import run
 from worker.store.rows import ms
 from worker.zone import local_day_time
@@ -248,7 +250,7 @@ def _give_back(
         _move_lead(connection, held, now, stage="disqualified", rule=rule, loaded=loaded)
         return f"{said}; disqualified", frozenset({held.pool})
     _recycle(connection, held, chosen, now, loaded, rule)
-    track = f" on track {chosen.track}" if chosen.track else ""
+    track = f" on track {chosen.track}" if chosen.track else " where it was"
     return f"{said}; back to nurture{track}", frozenset({held.pool})
 
 
@@ -266,15 +268,47 @@ def line_row(held: Any, now: datetime, reason: str, *, hops: int) -> dict[str, A
 def _recycle(
     connection: Connection, held: Any, reason: RecycleReason, now: datetime, loaded: Loaded, rule: str
 ) -> None:
-    """Hand the lead back to marketing: on the reason's track, and away from sales for its cool-down."""
+    """Hand the lead back to marketing, away from sales for its cool-down: on the reason's track, else where it was."""
     until = now + timedelta(seconds=reason.cool_down)
+    track = reason.track or _where_it_was(connection, held.lead_id, loaded)
     run(
         connection,
         "UPDATE tasuki.lead SET recycle_count = recycle_count + 1, recycled_at = :now, cool_down_until = :until,"
-        " track = coalesce(:track, track), review_at = :until WHERE lead_id = :l",
-        now=now, until=until, track=reason.track or loaded.book.tracks[-1].id, l=held.lead_id,
+        " track = coalesce(:track, track), review_at = :review WHERE lead_id = :l",
+        now=now, until=until, track=track, l=held.lead_id,
+        review=_next_look(connection, held.lead_id, track, now, until, loaded),
     )  # fmt: skip
     _move_lead(connection, held, now, stage="nurture", rule=rule, loaded=loaded)
+    nurturing.follow_tracks(connection, {held.lead_id: (track, rule)}, loaded, now)
+
+
+def _next_look(
+    connection: Connection, lead_id: int, track: str, now: datetime, until: datetime, loaded: Loaded
+) -> datetime:
+    """Return when a lead that was handed back is looked at again: at the end of its cool-down, or sooner."""
+    row = leads.read_lead(connection, lead_id)
+    if row is None:
+        return until
+    standing = msgspec.structs.replace(
+        row.standing,
+        lifecycle_stage="nurture",
+        track=track,
+        recycled_at_ms=ms(now),
+        cool_down_until_ms=ms(until),
+    )
+    judged = judge(row.state, standing, loaded.book, ms(now), row.account_owner)
+    return (
+        until
+        if judged.review_at_ms is None
+        else min(until, datetime.fromtimestamp(judged.review_at_ms / 1_000, UTC))
+    )
+
+
+def _where_it_was(connection: Connection, lead_id: int, loaded: Loaded) -> str:
+    """Return the track that a lead was on when it became ready, if there still is one, else the last."""
+    before = tracks.track_before_sales(connection, lead_id)
+    known = {track.id for track in loaded.book.source.nurture.tracks}
+    return before if before in known else loaded.book.tracks[-1].id
 
 
 def _move_lead(

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from routing_rules.compiled import CompiledBook
 from routing_rules.fold import fold
 from routing_rules.judge import JUDGEMENT, judge
 from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import fetching, merging
+from worker import fetching, merging, nurturing
 from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
@@ -217,6 +218,7 @@ def judge_and_save(
     decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
+    tracked: list[tuple[int, Judgement]] | None = [] if nurturing.is_on() else None
     for row in rows:
         verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
         state = leads.encode_state(row.state)
@@ -231,6 +233,8 @@ def judge_and_save(
                  "version": loaded.version, "value": route.value, "points": route.points, "terms": route.terms}
             )  # fmt: skip
             result.pools.add(route.pool)
+        if tracked is not None:
+            tracked.append((row.lead_id, verdict))
         ended = _ended_with_sales(row.standing.lifecycle_stage, verdict)
         if ended == "opened":
             opened.append(row.lead_id)
@@ -239,6 +243,8 @@ def judge_and_save(
     leads.save_leads(connection, made, changed)
     leads.insert_decisions(connection, decided)
     crm.mark(connection, [row[0] for row in decided if row[4] in WITH_SALES], now)
+    if tracked:
+        nurturing.follow_tracks(connection, nurturing.wanted_of(tracked), loaded, now)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)
@@ -297,10 +303,15 @@ def _decision_row(
 
 def replay(inputs: str, loaded: Loaded) -> Judgement:
     """Compute a decision again from its stored inputs."""
+    return judge(*inputs_of(inputs, loaded))
+
+
+def inputs_of(inputs: str, loaded: Loaded) -> tuple[LeadState, Standing, CompiledBook, int, str | None]:
+    """Return what a judgement rested on, in the order in which `judge` takes it."""
     stored = msgspec.json.decode(inputs)
     state = msgspec.convert(stored["state"], LeadState, strict=False)
     standing = msgspec.convert(stored["standing"], Standing)
-    return judge(state, standing, loaded.book, stored["now_ms"], stored["account_owner"])
+    return state, standing, loaded.book, stored["now_ms"], stored["account_owner"]
 
 
 def utc_ms(at_ms: int) -> datetime:

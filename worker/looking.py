@@ -4,7 +4,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from routing_rules.gate import gate
+from routing_rules.outreach import as_data
+from routing_rules.outreach_words import answer_words, channel_words
+from schemas.base import Lang
+from worker import rulebooks
+from worker.explaining import held_words
+from worker.now import now
+from worker.outreach import ask_all, asked_now
 from worker.store import leads, reading
 
 
@@ -18,8 +24,23 @@ def look_at_lead(connection: Connection, who: str) -> dict[str, Any]:
     return reading.one_lead(connection, reading.find_lead(connection, who))
 
 
-def ask_gate(connection: Connection, who: str, rep: str | None) -> dict[str, Any]:
-    """Return whether sales (or one rep) may contact a lead now, and why (not).
+def look_at_held(connection: Connection, who: str) -> dict[str, Any]:
+    """Return a lead as `look_at_lead` does, with what a held lead carries under `nurture`.
+
+    Raises:
+        Refused: none, or more than one, is known as `who`.
+
+    """
+    found = look_at_lead(connection, who)
+    row = leads.read_lead(connection, found["lead_id"])
+    found["nurture"] = None if row is None else held_words(row, rulebooks.current(connection))
+    return found
+
+
+def ask_gate(
+    connection: Connection, who: str, rep: str | None, channel: str | None = None, lang: Lang = "en"
+) -> dict[str, Any]:
+    """Return whether sales (or one rep) may contact a lead now, why (not), and by which channels.
 
     Raises:
         Refused: none, or more than one, is known as `who`.
@@ -28,8 +49,10 @@ def ask_gate(connection: Connection, who: str, rep: str | None) -> dict[str, Any
     lead_id = reading.find_lead(connection, who)
     row = leads.read_lead(connection, lead_id)
     assert row is not None  # noqa: S101 - it was just found
-    answer = gate(row.state, row.standing.lifecycle_stage, row.owner, rep)
+    question = asked_now(connection, now(), rep, channel)
+    answer = ask_all(connection, [lead_id], question)[lead_id]
     return {
-        "lead_id": lead_id, "may_contact": answer.may_contact, "reason": answer.reason,
-        "channels": list(answer.channels), "track": row.standing.track,
+        "lead_id": lead_id, **as_data(answer), "track": row.standing.track,
+        "words": answer_words(answer, lang, question.zone),
+        "channel_words": [channel_words(one, lang, question.zone) for one in answer.by_channel],
     }  # fmt: skip

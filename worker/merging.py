@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from routing_rules.fold import merge
 from routing_rules.judge import ruled_out_by_a_rep
 from schemas.lead import Standing
+from worker import nurturing
 from worker.logs import get_logger
 from worker.store import assignments, crm, leads
 from worker.store.db import Clash, run
@@ -137,6 +138,7 @@ def merge_leads(
         " AND (lead_a, lead_b) IN ((:kept, :gone), (:gone, :kept))",
         now=now, kept=kept, gone=gone,
     )  # fmt: skip
+    nurturing.merged_away(connection, gone, now)
     crm.mark(connection, [kept, gone], now)  # the one is written; the other's record goes over to it
     log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 

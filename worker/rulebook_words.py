@@ -43,6 +43,7 @@ _PATTERNS: Final = {
     r"^[a-z][a-z0-9_]{0,63}$": "lower-case letters, digits and underscores, a letter first",
     r"^[a-z][a-z0-9_]{1,63}$": "an activity kind such as pricing_view (lower case, underscores)",
     r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "a country or subdivision such as JP or US-CA",
+    "^([A-Z]{2}|EEA)$": "a country such as DE, or EEA",
     "^[ABCD]$": "one of A, B, C, D",
 }
 

@@ -16,7 +16,7 @@ from schemas.errors import Away, Finding, Refused, RulebookError
 from schemas.rulebook.book import SIGNED, Rulebook
 from schemas.rulebook.sla import SlaPolicy
 from worker import rulebook_files
-from worker.store import clocks
+from worker.store import clocks, rescoring
 from worker.store.db import run, transaction
 
 
@@ -95,7 +95,7 @@ def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tupl
             " VALUES (:v, :d, cast(:t AS jsonb), :n, :b, :at)",
             v=version, d=digest, t=json.dumps(texts, ensure_ascii=False), n=note, b=by, at=now,
         )  # fmt: skip
-        _put_in_force(connection, version, [pool.id for pool in book.team.pools], now)
+        _put_in_force(connection, version, book, now)
     return version, True
 
 
@@ -123,10 +123,10 @@ def rollback(version: int, now: datetime) -> None:
     """Put an older version in force again; it keeps its number."""
     loaded = load(version)
     with transaction() as connection:
-        _put_in_force(connection, version, list(loaded.team.pools), now)
+        _put_in_force(connection, version, loaded.book.source, now)
 
 
-def _put_in_force(connection: Connection, version: int, pools: list[str], now: datetime) -> None:
+def _put_in_force(connection: Connection, version: int, book: Rulebook, now: datetime) -> None:
     before = current_version(connection)
     if before is not None:
         clocks.ask(connection, f"rulebook {version}", now, from_version=before, to_version=version)
@@ -139,14 +139,21 @@ def _put_in_force(connection: Connection, version: int, pools: list[str], now: d
     run(
         connection,
         "INSERT INTO tasuki.pool SELECT unnest(cast(:p AS text[])) ON CONFLICT DO NOTHING",
-        p=pools,
+        p=[pool.id for pool in book.team.pools],
     )
-    run(
+    held = run(
         connection,
         "UPDATE tasuki.lead SET review_at = :now WHERE review_at IS NOT NULL AND rulebook_version <> :v"
         " AND lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL",
         now=now, v=version,
     )  # fmt: skip
+    lost = run(
+        connection,
+        "UPDATE tasuki.lead SET review_at = :now WHERE rulebook_version <> :v AND lifecycle_stage = 'lost'"
+        " AND merged_into IS NULL AND (:comes_back OR review_at IS NOT NULL)",
+        now=now, v=version, comes_back=bool(book.nurture.lost),
+    )  # fmt: skip
+    rescoring.ask(connection, version, held.rowcount + lost.rowcount, now)
     run(connection, "UPDATE tasuki.waiting SET look_again_at = least(look_again_at, :now)", now=now)
 
 

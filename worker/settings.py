@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     webhook_url: AnyHttpUrl | None = None
     #: Its secret, `whsec_` and base64.
     webhook_secret: SecretStr | None = None
+    #: Receiver on the MA platform's side of enrol, move and stop, as signed webhooks. Unset: none is written.
+    ma_url: AnyHttpUrl | None = None
+    #: Its secret, `whsec_` and base64.
+    ma_secret: SecretStr | None = None
     #: Address at which reps reach `tasuki web`, such as `https://tasuki.example.com`. Unset: no links in mail.
     public_url: AnyHttpUrl | None = None
     #: Days for which a link in a mail can be used.

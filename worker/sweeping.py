@@ -160,8 +160,8 @@ def _warning_step(row: Any, number: int) -> int | str:
 
 
 def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> list[int]:
-    """Lock held leads whose review is due and return them."""
-    return list(
+    """Lock held leads whose review is due, and lost ones whose time is over, and return them."""
+    held = list(
         run(
             connection,
             "SELECT lead_id FROM tasuki.lead WHERE review_at <= :now AND lifecycle_stage IN ('inquiry', 'nurture')"
@@ -169,6 +169,15 @@ def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> li
             now=now, n=limit,
         ).scalars()
     )  # fmt: skip
+    if len(held) >= limit:
+        return held
+    lost = run(
+        connection,
+        "SELECT lead_id FROM tasuki.lead WHERE review_at <= :now AND lifecycle_stage = 'lost'"
+        " AND merged_into IS NULL ORDER BY review_at LIMIT :n FOR NO KEY UPDATE SKIP LOCKED",
+        now=now, n=limit - len(held),
+    ).scalars()  # fmt: skip
+    return [*held, *lost]
 
 
 def due_pools(connection: Connection, now: datetime) -> list[str]:

@@ -11,17 +11,17 @@ import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away, Refused
-from worker import fetching, queue, rulebooks, tidying
+from worker import fetching, queue, rescoring, rulebooks, tidying
 from worker.account_finding import join_bridged, propose
 from worker.app import app
 from worker.breaching import tell_escalations
 from worker.clocks import BATCH, follow_changes, measure_ended
 from worker.crm.push import LEASE_S, push_due
 from worker.delivering import Delivered, deliver_for
-from worker.drain import drain
+from worker.drain import consumer_name, drain
 from worker.enrichment.asking import ask_due
 from worker.handing import hand_over as hand_over_pool
-from worker.judging import Judged, rejudge
+from worker.judging import Judged
 from worker.leavers import sweep_leavers
 from worker.locks import Hold, lock_key, only_one
 from worker.logs import get_logger
@@ -30,7 +30,7 @@ from worker.settings import settings
 from worker.store import outbox
 from worker.store.db import in_transaction
 from worker.store.enrichment import has_due
-from worker.sweeping import due_pools, due_reviews, sweep_batch
+from worker.sweeping import due_pools, sweep_batch
 
 log = get_logger()
 
@@ -238,20 +238,33 @@ def _sweep_clocks() -> None:
 
 
 def _sweep_reviews() -> None:
-    while True:
-        judged, count = in_transaction(_review_some)
+    """Judge a set of leads that are due; where there are many, have all processes take sets of their own."""
+    judged, count = rescoring.review_set()
+    after_judged(judged)
+    if count < rescoring.SET:
+        in_transaction(lambda c: rescoring.note_done(c, now()))
+        return
+    poked = [poke(rescore, consumer_name(0), slot) for slot in range(max(1, settings().concurrency - 1))]
+    while not any(poked) and count:  # the queue takes no poke: by hand then
         note_sweep(wall_time())
+        judged, count = rescoring.review_set()
         after_judged(judged)
-        if not count:
-            return
 
 
-def _review_some(connection: Any) -> tuple[Judged, int]:
-    at = now()
-    lead_ids = due_reviews(connection, at)
-    if not lead_ids:
-        return Judged(), 0
-    return rejudge(connection, lead_ids, rulebooks.current(connection), at), len(lead_ids)
+@app.task(name="tasuki.rescore")
+def rescore(worker: str, slot: int) -> None:
+    """Judge held leads again for a while, then let others have their turn; what is left gets a poke of its own."""
+    _taken("tasuki.rescore", worker, slot)
+    try:
+        with only_one(f"rescore:{worker}:{slot}", 30) as hold:
+            if not hold.mine:
+                return
+            count, more = rescoring.rescore_for(rescoring.SHARE_S, after_judged, hold.extend)
+        if more:
+            poke(rescore, worker, slot)
+        log.info("leads.rescored", count=count)
+    except (Away, redis.RedisError) as away:
+        log.warning("store.away", reason=type(away).__name__)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from routing_rules.lint.asked import condition_findings
 from routing_rules.lint.channels import channel_doubts, channel_findings
 from routing_rules.lint.doubts import doubts
+from routing_rules.lint.nurture import nurture_doubts, nurture_findings
 from routing_rules.lint.promises import promise_doubts, promise_findings
 from routing_rules.lint.references import reference_findings
 from routing_rules.lint.rulers import measure_findings
@@ -26,6 +27,7 @@ def lint(book: Rulebook) -> list[Finding]:
         *staff_findings(book),
         *sharing_findings(book),
         *channel_findings(book),
+        *nurture_findings(book),
     ]
 
 
@@ -37,4 +39,5 @@ def warnings(book: Rulebook) -> list[Finding]:
         *sharing_doubts(book),
         *promise_doubts(book),
         *channel_doubts(book),
+        *nurture_doubts(book),
     ]

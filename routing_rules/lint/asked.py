@@ -47,7 +47,11 @@ def conditions(book: Rulebook) -> Iterator[Asked]:
     for index, ready in enumerate(book.readiness.ready):
         yield Asked("readiness.yaml", ("ready", index, "when"), ready.when)
     for index, track in enumerate(book.nurture.tracks):
+        if track.only_named:
+            continue
         yield Asked("nurture.yaml", ("tracks", index, "when"), track.when)
+    for index, out_of in enumerate(book.nurture.sunset):
+        yield Asked("nurture.yaml", ("sunset", index, "when"), out_of.when)
     for index, rule in enumerate(book.routing.rules):
         yield Asked("routing.yaml", ("rules", index, "when"), rule.when)
     for index, choice in enumerate(book.sla.select):

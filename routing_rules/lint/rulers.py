@@ -26,6 +26,9 @@ def _last_track(book: Rulebook) -> list[Finding]:
         node = parse(book.nurture.tracks[last].when, stages=tuple(book.journey.stages))
     except ConditionError:
         return []  # told as such
+    if book.nurture.tracks[last].only_named:
+        words = "the last track must take every lead that no other takes; move one with `only_named` up"
+        return [Finding("nurture.yaml", ("tracks", last, "only_named"), words)]
     if always_holds(node):
         return []
     words = "the last track must take every lead that no other takes; leave out its `when`"

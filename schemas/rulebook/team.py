@@ -3,7 +3,6 @@
 import re
 from datetime import date
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
@@ -11,21 +10,10 @@ from schemas.base import Contract, Duration, Lang, Slug, Wording
 from schemas.event import Email
 from schemas.rulebook.channels import ChannelSpec, Digest, NoticesSpec, QuietHours
 from schemas.rulebook.example import CalendarExample
+from schemas.rulebook.zones import zone_name
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError on some platforms
-        msg = f"{value!r} is not a time zone; write one such as Asia/Tokyo"
-        raise ValueError(msg) from error
-    except KeyError as error:
-        msg = f"{value!r} is not a time zone; write one such as Asia/Tokyo"
-        raise ValueError(msg) from error
-    return value
 
 
 def _hours(value: str) -> str:
@@ -75,7 +63,7 @@ class CalendarSpec(Contract):
     """Working time: hours by weekday, national holidays by the library, company days by hand."""
 
     id: Slug
-    zone: Annotated[str, AfterValidator(_zone)]
+    zone: Annotated[str, AfterValidator(zone_name)]
     hours: dict[Weekday, list[Hours]] = Field(min_length=1)
     #: Countries (`JP`) or subdivisions (`US-CA`) whose public holidays are closed.
     holidays: list[Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]] = []

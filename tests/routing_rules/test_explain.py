@@ -80,7 +80,7 @@ def test_every_operator_has_words(field: str, lang: Lang) -> None:
         ({"demo_request": [0]}, {"email": "a@rival.example", **HEAD}, {}, ["対象外: "], ["Disqualified: "]),
         ({}, HEAD, {"lifecycle_stage": "sal"}, ["現在: 営業が受諾 (SAL)。"], ["Now: accepted by a rep (SAL)."]),
         ({}, HEAD, {"lifecycle_stage": "won"}, ["現在: 受注。"], ["Now: won."]),
-        ({}, {**HEAD, "consent": {"all": False}}, {"lifecycle_stage": "sal"}, ["で育成します", "連絡手段"], ["Held on track", "permitted contact channel"]),
+        ({}, {**HEAD, "consent": {"all": False}}, {"lifecycle_stage": "sal"}, ["配信を終了し、育成を休止します", "連絡手段"], ["Marketing has stopped writing to it", "permitted contact channel"]),
     ],
 )  # fmt: skip
 def test_every_verdict_has_words(did: Any, said: Any, standing: Any, ja: list[str], en: list[str]) -> None:

@@ -19,6 +19,7 @@ from worker.clocks import follow_changes, measure_ended
 from worker.handing import hand_over
 from worker.ical import Away as Absent
 from worker.judging import rejudge
+from worker.settings import settings
 from worker.store import copying, db, outbox
 from worker.store.db import in_transaction
 from worker.sweeping import due_reviews, sweep_clocks
@@ -45,6 +46,7 @@ EVERYTHING = {
     "account": "account_key, owner",
     "account_identity": "kind, value, place, form, account_key",
     "act": "lead_id, rep, act, reason",
+    "track_stay": "lead_id, track, because, left_at IS NULL, left_because, before_s > 0",
     "quarantine": "source, event_id, place, resolution",
     "batch": "events, applied, repeats, quarantined",
 }  # fmt: skip
@@ -297,6 +299,31 @@ def test_step_is_all_or_nothing(story: Story, step: str, how: str) -> None:
     ):
         last(story)
         assert snapshot(story.system) == after
+
+
+@pytest.mark.parametrize("how", ["data error", "cut"])
+@pytest.mark.parametrize("step", ["decline to nurture", "review"])
+def test_instructions_are_written_with_what_they_tell(
+    story: Story, step: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an MA platform: whichever statement fails, no stay and no instruction is left; the next try tells once."""
+    monkeypatch.setenv("TASUKI_MA_URL", "http://127.0.0.1:9/ma")
+    settings.cache_clear()
+    send_all(story.system)
+    story.system.drain_here()
+    *earlier, last = STEPS[step]
+    for one in earlier:
+        one(story)
+        story.look()
+    story.look()
+    before = snapshot(story.system)
+    told = story.system.one("SELECT count(*) FROM tasuki.outbox WHERE receiver = 'ma'")
+    fail_everywhere(story.system, how, before, lambda: last(story))
+    rows = story.system.sql("SELECT kind, idempotency_key FROM tasuki.outbox WHERE receiver = 'ma'")
+    assert len(rows) == told + 1 == len({row.idempotency_key for row in rows})
+    assert story.system.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == len(rows) - (
+        step == "review"
+    )
 
 
 @pytest.mark.parametrize("how", ["data error", "cut"])

@@ -137,6 +137,26 @@ def test_another_reps_lead_is_refused(handed: System) -> None:
     assert result.exit_code == 1
 
 
+def test_decisions_are_explained_in_full(handed: System) -> None:
+    """A decision by its number is a sentence and a table; of an unknown number it is said which there are."""
+    number = str(said("handoff", "list")[0]["assignment_id"])
+    said("handoff", "decline", number, "--reason", "too_early")
+    told = said("lead", "explain", WHO, "--decision", "0")
+    one = tasuki("lead", "explain", WHO, "--decision", str(told[0]["decision_id"]), "--lang", "ja")
+    gone = tasuki("lead", "explain", WHO, "--decision", "999")
+
+    assert [row["verdict"] for row in told] == ["ready", "act"]
+    assert {"fit", "engagement", "rule", "next"} <= {row["section"] for row in told[0]["table"]}
+    assert (one.exit_code, "により営業へ引き渡します" in one.output, "適合" in one.output) == (0, True, True)
+    assert (gone.exit_code, f"it has {told[0]['decision_id']}, {told[1]['decision_id']}" in gone.output) == (
+        1,
+        True,
+    )
+    shown = tasuki("lead", "show", WHO).output
+    assert ("引き渡しまで" in shown, "until it is ready" in shown) == (True, True)
+    assert said("lead", "show", WHO)["nurture"]["recycle_count"] == 1
+
+
 def test_a_declined_lead_goes_back_to_nurture_and_the_gate_closes(handed: System) -> None:
     """Decline with a reason recycles the lead; the same offer cannot be taken any more, and it says why."""
     number = str(said("handoff", "list")[0]["assignment_id"])

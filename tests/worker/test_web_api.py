@@ -181,9 +181,42 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
     assert problem(web.client.get(f"{path}/gate?rep={rep}", headers=theirs)) == (403, "not-yours")
     web.client.post(f"/v1/assignments/{number}/decline", headers=mine, json=WHY)
     assert problem(web.client.get(path, headers=mine)) == (404, "not-found")
-    assert web.client.get(f"{path}/gate", headers=mine).json() | {"lead_id": 0} == {
-        "lead_id": 0, "may_contact": False, "reason": "held_in_nurture", "channels": [], "track": "win_back",
+    held = web.client.get(f"{path}/gate?lang=ja", headers=mine).json()
+    assert {name: held[name] for name in ("may_contact", "reason", "channels", "track", "by_channel")} == {
+        "may_contact": False, "reason": "held_in_nurture", "channels": [], "track": "win_back", "by_channel": [],
     }  # fmt: skip
+    assert (held["reasons"], held["from"] is None) == (["held_in_nurture", "cooling_down"], False)
+    assert held["words"].startswith(
+        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です"
+    )
+    assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
+
+
+def test_a_held_lead_says_what_it_needs_and_each_decision_is_explained(web: Web) -> None:
+    """What would make it ready, what comes next, and every decision in a sentence and a table, in both languages."""
+    number, rep = web.offer()
+    mine, all_of_it = web.token("leads:read", rep=rep), web.token("leads:read", "assignments:write")
+    path = "/v1/leads/" + WHO["email"]
+    assert web.client.get(path, headers=mine).json()["nurture"] is None
+    web.client.post(f"/v1/assignments/{number}/decline", headers=all_of_it, json=WHY)
+    held = web.client.get(path, headers=all_of_it).json()["nurture"]
+    assert held["track_name"] == {"ja": "再育成（営業からの差し戻し）", "en": "Win back"}
+    assert held["recycle_count"] == 1
+    assert held["needs"]["ja"].startswith("2027-01-23 以降に、")
+    assert {"review", "cool_down_ends", "falls_asleep", "any_event"} <= {one["what"] for one in held["next"]}
+    assert all(one["ja"] and one["en"] for name in ("missing", "ways", "next") for one in held[name])
+    for lang, ready, declined in (
+        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: ナーチャリング中。"),
+        ("en", "Ready for sales by rule", "declined: Not now. Now: held in nurture."),
+    ):
+        told = web.client.get(f"{path}/explain?lang={lang}", headers=all_of_it).json()
+        assert told["now"]["sentence"]
+        assert {"fit", "engagement", "stage", "rule", "missing", "way", "next"} == {
+            r["section"] for r in told["now"]["table"]
+        }
+        assert ready in told["decisions"][0]["sentence"]
+        assert told["decisions"][-1]["sentence"].endswith(declined)
+    assert problem(web.client.get(f"{path}/explain", headers=mine)) == (404, "not-found")
 
 
 def test_the_document_says_what_the_code_does(web: Web) -> None:
@@ -193,7 +226,8 @@ def test_the_document_says_what_the_code_does(web: Web) -> None:
     assert set(document["paths"]) == {
         "/v1/assignments/{assignment_id}/accept", "/v1/assignments/{assignment_id}/decline",
         "/v1/assignments/{assignment_id}/contacted", "/v1/assignments/{assignment_id}/recycle",
-        "/v1/leads/{lead}", "/v1/leads/{lead}/gate", "/v1/events", "/v1/outcomes", "/healthz", "/readyz",
+        "/v1/leads/{lead}", "/v1/leads/{lead}/gate", "/v1/leads/{lead}/explain", "/v1/events", "/v1/outcomes",
+        "/healthz", "/readyz",
     }  # fmt: skip
     number, _ = web.offer()
     token = web.token()
@@ -205,7 +239,8 @@ def test_the_document_says_what_the_code_does(web: Web) -> None:
         ("post", "/v1/assignments/{assignment_id}/decline", "999", WHY, token),
         ("post", "/v1/assignments/{assignment_id}/decline", str(number), WHY, web.token("leads:read")),
         ("get", "/v1/leads/{lead}", WHO["email"], None, token), ("get", "/v1/leads/{lead}", "nobody", None, token),
-        ("get", "/v1/leads/{lead}/gate", WHO["email"], None, token), ("get", "/healthz", "", None, {}),
+        ("get", "/v1/leads/{lead}/gate", WHO["email"], None, token),
+        ("get", "/v1/leads/{lead}/explain", WHO["email"], None, token), ("get", "/healthz", "", None, {}),
         ("get", "/readyz", "", None, {}),
         ("post", "/v1/events", "", [{"id": "1"}], token), ("post", "/v1/events", "", 5, token),
         ("post", "/v1/outcomes", "", [], token), ("post", "/v1/outcomes", "", [], {}),

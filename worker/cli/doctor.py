@@ -164,6 +164,10 @@ def _notices() -> list[Finding]:
         )
     if options.smtp_url is None:
         found.append(("look", "mail", "TASUKI_SMTP_URL is not set: notices by mail wait in the outbox"))
+    if options.ma_url is not None and options.ma_secret is None:
+        found.append(
+            ("bad", "ma", "TASUKI_MA_SECRET is not set: instructions to the MA platform wait in the outbox")
+        )
     if options.webhook_url is not None and options.webhook_secret is None:
         found.append(
             ("bad", "webhook", "TASUKI_WEBHOOK_SECRET is not set: notices by webhook wait in the outbox")

@@ -1,6 +1,7 @@
 """`tasuki lead`: one lead, its decisions with their reasons, and whether sales may contact it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,15 +15,28 @@ from routing_rules.explain import (
     sentence,
     stage_name,
 )  # fmt: skip
-from routing_rules.gate import gate_words
 from routing_rules.judge import judge
 from routing_rules.origins import origins
 from routing_rules.outlook import outlook
 from routing_rules.outlook_words import fall_words, filtered_words, known_words, must_words
+from routing_rules.outreach import CHANNELS
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Reasons
 from worker import rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, console, language, print_json, print_table
+from worker.cli.call_list import call_list
+from worker.cli.common import (
+    REFUSED,
+    USAGE,
+    JsonFlag,
+    command,
+    console,
+    fail,
+    language,
+    print_json,
+    print_table,
+)
+from worker.cli.lead_explain import explain_decisions, print_held, print_ways
+from worker.explaining import explain_now, held_words
 from worker.learned import chance_of
 from worker.looking import ask_gate, look_at_lead
 from worker.now import now_ms
@@ -51,7 +65,8 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     with transaction() as connection:
         lead = look_at_lead(connection, who)
         row = leads.read_lead(connection, lead["lead_id"])
-    assert row is not None  # noqa: S101 - it was just found
+        assert row is not None  # noqa: S101 - it was just found
+        lead["nurture"] = held_words(row, rulebooks.current(connection))
     facts = origins(row.state, row.standing, now_ms(), row.account_owner)
     lead["account"] = row.account_key
     lead["facts"] = [
@@ -63,6 +78,8 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     simple = [(key, value) for key, value in lead.items() if not isinstance(value, list | dict)]
     print_table(f"lead {lead['lead_id']}", ("field", "value"), simple)
     console.print("keys: " + safe(", ".join(f"{kind}={value}" for kind, value in lead["keys"])))
+    if lead["nurture"] is not None:
+        print_held(lead["nurture"])
     if lead["waiting"]:
         print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
     for name in ("facts", "assignments", "clocks", "events"):
@@ -77,13 +94,23 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
 def explain(
     who: Who,
     lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
+    decision: Annotated[
+        int | None, typer.Option(help="One decision in full, by its number; 0 for every one.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Explain a lead: the judgement now, and every decision with its reasons and what was missing.
 
-    Example: tasuki lead explain hanako.sato@example.co.jp --lang ja
+    For example:
+
+      tasuki lead explain hanako.sato@example.co.jp --lang ja
+
+      tasuki lead explain hanako.sato@example.co.jp --decision 0
     """
     words = language(lang)
+    if decision is not None:
+        explain_decisions(who, decision, words, as_json=as_json)
+        return
     with transaction() as connection:
         lead_id = reading.find_lead(connection, who)
         row = leads.read_lead(connection, lead_id)
@@ -105,6 +132,7 @@ def explain(
              "outlook": [{**msgspec.to_builtins(fall), "at": at, "words": told}
                          for fall, (at, told) in zip(falls, ahead, strict=True)],
              "learned": None if learned is None else learned.told(words),
+             "table": explain_now(row, loaded, words)["table"], "held": held_words(row, loaded),
              "rulebook_version": loaded.version, "decisions": history}
         )  # fmt: skip
         return
@@ -131,6 +159,7 @@ def explain(
         title, column = said["missing"]
         nearest = rule_name(judged.reasons.nearest, loaded.book, words)
         print_table("\n" + title.format(rule=nearest), (column,), rows)
+    print_ways(row, loaded, words)
     if ahead:
         title, column = said["ahead"]
         print_table(f"\n{title}", (column,), [(told,) for _, told in ahead])
@@ -211,25 +240,51 @@ def _stage(stage: str | None, lang: Lang) -> str | None:
 @app.command("gate")
 @command
 def gate(
-    who: Who,
+    who: Annotated[
+        str | None, typer.Argument(help="Lead number, e-mail address, or the producer's own key.")
+    ] = None,
     rep: Annotated[str | None, typer.Option(help="The rep who asks; without it, sales as a whole.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel: phone or email.")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option("--csv", help="A call list: a CSV with a column email, phone, lead_id or ma_id."),
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="Where the list goes with its verdicts; - for standard output.")
+    ] = "-",
     lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
     as_json: JsonFlag = False,
 ) -> None:
     """May sales contact this person now, and why (not)? Exit 0 yes, 1 no.
 
-    Example: tasuki lead gate hanako.sato@example.co.jp --rep suzuki_haruka
+    With --csv, every row of a call list is answered, and the exit is 0.
+
+    For example:
+
+      tasuki lead gate hanako.sato@example.co.jp --rep suzuki_haruka --channel phone
+
+      tasuki lead gate --csv calls.csv --out checked.csv --lang ja
     """
     words = language(lang)
-    with transaction() as connection:
-        if rep is not None:
+    if channel not in (None, *CHANNELS):
+        raise fail(f"there is no channel {channel}; there are {', '.join(CHANNELS)}", USAGE)
+    if (who is None) == (people is None):
+        raise fail("name a person, or a list with --csv; one of the two", USAGE)
+    if rep is not None:
+        with transaction() as connection:
             rulebooks.require_rep(rep, rulebooks.current(connection).team.reps)
-        answer = ask_gate(connection, who, rep)
+    if people is not None:
+        call_list(people, out, rep=rep, channel=channel, lang=words, as_json=as_json)
+        return
+    with transaction() as connection:
+        answer = ask_gate(connection, who or "", rep, channel, words)
+    by_channel = answer.pop("channel_words")
     if as_json:
         print_json(answer)
     else:
-        word, why = gate_words(answer["may_contact"], answer["reason"], answer["channels"], words)
         colour = "green" if answer["may_contact"] else "red"
-        console.print(f"[{colour}]{word}[/{colour}]: {safe(why)}", soft_wrap=True)
+        console.print(f"[{colour}]{safe(answer['words'])}[/{colour}]", soft_wrap=True)
+        for line in by_channel:
+            console.print("  " + safe(line), soft_wrap=True)
     if not answer["may_contact"]:
         raise typer.Exit(REFUSED)

@@ -1,14 +1,15 @@
 """`tasuki rules`: lint, show, publish, history, rollback."""
 
 import getpass
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from schemas.errors import Refused
-from worker import rulebook_files, rulebooks
-from worker.cli.common import JsonFlag, command, command_alone, console, print_json, print_table
+from worker import rescoring, rulebook_files, rulebooks
+from worker.cli.common import REFUSED, JsonFlag, command, command_alone, console, print_json, print_table
 from worker.now import now, now_ms
 from worker.screen import safe
 from worker.store.db import run, transaction
@@ -60,7 +61,9 @@ def publish(
     if as_json:
         print_json({"version": version, "new": new})
     elif new:
-        console.print(f"version {version} is in force; held leads are judged again in the background")
+        console.print(
+            f"version {version} is in force; held leads are judged again in the background (tasuki rules progress)"
+        )
     else:
         console.print(f"nothing changed: version {version} is in force already")
 
@@ -80,6 +83,37 @@ def history(as_json: JsonFlag = False) -> None:
     print_table("rulebook", ("version", "in force", "published", "by", "note", "digest"), [
         (r.version, "*" if r.in_force else "", r.published_at, r.published_by, r.note, r.digest[:12]) for r in rows
     ])  # fmt: skip
+
+
+@app.command("progress")
+@command
+def progress(
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait at most until it is done.")] = 0.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """How far held leads are judged again after a publish. Exit 0 when done, 1 when not yet.
+
+    Example: tasuki rules progress --wait 60
+    """
+    until = time.monotonic() + wait
+    while True:
+        with transaction() as connection:
+            found = rescoring.progress(connection)
+        going = bool(found) and found[0].done_at is None
+        if not going or time.monotonic() >= until:
+            break
+        time.sleep(0.2)
+    if as_json:
+        print_json([
+            {"version": one.version, "asked_at": one.asked_at, "leads": one.leads, "left": one.left,
+             "done": round(one.share, 4), "done_at": one.done_at} for one in found
+        ])  # fmt: skip
+    else:
+        print_table("rescoring", ("version", "asked", "leads", "left", "done", "done at"), [
+            (one.version, one.asked_at, one.leads, one.left, f"{one.share:.0%}", one.done_at or "-") for one in found
+        ])  # fmt: skip
+    if going:
+        raise typer.Exit(REFUSED)
 
 
 @app.command("show")

@@ -1,6 +1,7 @@
 """Receivers for the demo: a mail box and a webhook receiver that checks signatures, both on loopback."""
 
 import base64
+import json
 import secrets
 import threading
 from email import message_from_bytes, policy
@@ -67,6 +68,7 @@ class HookReceiver:
         """Listen on a free port."""
         self.secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         self.keys: set[str] = set()
+        self.bodies: dict[str, Any] = {}
         self.forged = 0
         receiver = self
 
@@ -81,6 +83,7 @@ class HookReceiver:
                     self.send_response(401)
                 else:
                     receiver.keys.add(self.headers["webhook-id"])
+                    receiver.bodies[self.headers["webhook-id"]] = json.loads(body)
                     self.send_response(204)
                 self.end_headers()
 

@@ -11,12 +11,13 @@ from schemas.errors import Away, Refused
 from schemas.rulebook.channels import ChannelSpec
 from worker.links import Wanted
 from worker.notices.chats import send_chat
-from worker.notices.hooks import send_webhook
+from worker.notices.hooks import send_instruction, send_webhook
 from worker.notices.mail import mail_server, send_mail
 from worker.notices.others import send_apprise
 from worker.notices.routes import WEBHOOK, policy_of, read_address
 from worker.notices.sheet import Sheet, make_sheet
 from worker.settings import settings
+from worker.store.tracks import MA
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,9 @@ def send(parcel: Parcel, on: Lane, now: datetime) -> None:
     if parcel.channel == "email":
         send_mail(on.mail(), parcel.recipient, parcel.key, parcel.sheet(now), now)
         return
+    if parcel.receiver == MA:
+        _instruct(parcel, now)
+        return
     if parcel.receiver == WEBHOOK or "://" in parcel.recipient:
         secret = settings().webhook_secret
         plain = None if secret is None else secret.get_secret_value()
@@ -129,6 +133,14 @@ def send(parcel: Parcel, on: Lane, now: datetime) -> None:
         send_apprise(address, parcel.sheet(now))
     else:
         send_chat(parcel.channel, address, secret_text, parcel.key, parcel.sheet(now))
+
+
+def _instruct(parcel: Parcel, now: datetime) -> None:
+    url, secret = settings().ma_url, settings().ma_secret
+    if url is None:
+        raise Away("TASUKI_MA_URL is not set any more: set it, or drop the message")
+    plain = None if secret is None else secret.get_secret_value()
+    send_instruction(str(url), plain, parcel.key, parcel.kind, parcel.bodies[0], now)
 
 
 def _address(spec: ChannelSpec) -> tuple[str, str | None]:

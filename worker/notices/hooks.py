@@ -29,9 +29,26 @@ def send_webhook(
         raise Away("no webhook secret: set TASUKI_WEBHOOK_SECRET, or `secret` of the channel")
     told = [{**body, "lead": shown(body["lead"], policy)} for body in bodies]
     data = told[0] if kind != "digest" else {"kind": kind, "notices": told}
-    payload = msgspec.json.encode(
-        {"type": f"lead.{kind}", "timestamp": at.isoformat(), "data": data}
-    ).decode()
+    _post_signed(url, secret, key, f"lead.{kind}", data, at)
+
+
+def send_instruction(
+    url: str, secret: str | None, key: str, kind: str, body: Mapping[str, Any], at: datetime
+) -> None:  # fmt: skip
+    """Tell the MA platform to enrol, move or stop a lead.
+
+    Raises:
+        Away: it may work later.
+        Refused: it will not.
+
+    """
+    if secret is None:
+        raise Away("no secret of the MA platform: set TASUKI_MA_SECRET")
+    _post_signed(url, secret, key, kind.replace("track_", "track.", 1), body, at)
+
+
+def _post_signed(url: str, secret: str, key: str, kind: str, data: Mapping[str, Any], at: datetime) -> None:
+    payload = msgspec.json.encode({"type": kind, "timestamp": at.isoformat(), "data": data}).decode()
     signed_at = datetime.fromtimestamp(int(wall_time()), UTC)  # receivers compare it with their own clock
     try:
         signature = Webhook(secret).sign(key, signed_at, payload)

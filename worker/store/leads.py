@@ -125,6 +125,18 @@ def read_lead(connection: Connection, lead_id: int) -> LeadRow | None:
     return None if row is None else _row(row)
 
 
+def read_leads(connection: Connection, lead_ids: Iterable[int]) -> dict[int, LeadRow]:
+    """Read leads without a lock."""
+    rows = run(
+        connection,
+        f"SELECT {_LEAD_COLUMNS} FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"  # noqa: S608 - a constant
+        " JOIN tasuki.lead l ON l.lead_id = cast(r.id AS bigint)"
+        " LEFT JOIN tasuki.account a ON a.account_key = l.account_key",
+        ids=as_json(sorted(lead_ids)),
+    )
+    return {row[0]: _row(row) for row in rows}
+
+
 def _row(row: Any) -> LeadRow:
     (
         lead_id, state, stage, track, recycle_count, recycled_at, cool_down_until, buying_stage, persona, fit_grade,

@@ -1,0 +1,103 @@
+"""What would make a lead ready, in words: "12 points, or “Webinar attended” once"."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from routing_rules.compiled import CompiledBook
+from routing_rules.explain import activity_name, field_name
+from schemas.activity import HAND_RAISES
+from schemas.base import HOME_ZONE, Lang
+from schemas.decision import Step, Way
+
+#: Alternatives that are said in one breath.
+SAID_AT_ONCE: Final = 2
+_RANK: Final = {
+    "staff": ("担当者", "staff"), "senior": ("主任", "senior"), "manager": ("課長", "manager"),
+    "head": ("部長", "head of a department"), "director": ("本部長", "director"),
+    "executive": ("役員", "executive"),
+}  # fmt: skip
+_FUNCTION: Final = {
+    "it": ("情報システム", "IT"), "marketing": ("マーケティング", "marketing"), "sales": ("営業", "sales"),
+    "finance": ("経理・財務", "finance"), "hr": ("人事", "HR"), "operations": ("業務", "operations"),
+    "engineering": ("開発", "engineering"), "purchasing": ("購買", "purchasing"), "legal": ("法務", "legal"),
+    "general_affairs": ("総務", "general affairs"), "management": ("経営企画", "management"),
+}  # fmt: skip
+_TIMES: Final = {1: "once", 2: "twice"}
+
+
+def short_words(ways: Sequence[Way], book: CompiledBook, lang: Lang) -> str:
+    """Say what a held lead lacks in one breath: 「あと12点、またはウェビナー参加1回」; empty for no way."""
+    chosen = brief(ways)
+    if not chosen:
+        return ""
+    first = chosen[0].steps[:1]
+    shared = first if all(way.steps[:1] == first and len(way.steps) > 1 for way in chosen) else []
+    own = [_steps(way.steps[len(shared) :], book, lang) for way in chosen]
+    words = ("、または" if lang == "ja" else ", or ").join(own)
+    if shared and (len(chosen) > 1 or len(chosen[0].steps) > 1):
+        before = _steps(shared, book, lang)
+        words = f"{before}に加えて、{words}" if lang == "ja" else f"{before}, and {words}"
+    return _from(chosen[0].from_ms, words, lang)
+
+
+def brief(ways: Sequence[Way]) -> list[Way]:
+    """Return the smallest way of each kind, at most `SAID_AT_ONCE`; a wish to talk only for want of others."""
+    own = [way for way in ways if way.steps and way.steps[-1].name not in HAND_RAISES] or list(ways)
+    kinds: dict[str, Way] = {}
+    for way in own:
+        if way.from_ms == own[0].from_ms:
+            kinds.setdefault(way.steps[-1].kind if way.steps else "", way)
+    return list(kinds.values())[:SAID_AT_ONCE]
+
+
+def shown(ways: Sequence[Way], most: int) -> list[Way]:
+    """Return the smallest ways, and of the wishes to talk, which always do, only one."""
+    raised = [way for way in ways if way.steps and way.steps[-1].name in HAND_RAISES]
+    own = [way for way in ways if way not in raised]
+    return [*own[: most - len(raised[:1])], *raised[:1]]
+
+
+def way_words(way: Way, book: CompiledBook, lang: Lang) -> str:
+    """Say one way, with all its steps."""
+    return _from(way.from_ms, _steps(way.steps, book, lang), lang)
+
+
+def _steps(steps: Sequence[Step], book: CompiledBook, lang: Lang) -> str:
+    return ("に加えて" if lang == "ja" else " and ").join(_step(step, book, lang) for step in steps)
+
+
+def _from(from_ms: int | None, words: str, lang: Lang) -> str:
+    if from_ms is None:
+        return words
+    day = f"{datetime.fromtimestamp(from_ms / 1000, HOME_ZONE):%Y-%m-%d}"
+    if not words:
+        return f"{day} まで待つだけ" if lang == "ja" else f"only to wait until {day}"
+    return f"{day} 以降に、{words}" if lang == "ja" else f"from {day} on, {words}"
+
+
+def _step(step: Step, book: CompiledBook, lang: Lang) -> str:
+    if step.kind == "points":
+        points = f"{step.amount:.2f}".rstrip("0").rstrip(".")
+        return f"あと{points}点" if lang == "ja" else f"{points} point{'' if points == '1' else 's'}"
+    if step.kind == "activity":
+        name = activity_name(step.name, book, lang)
+        if lang == "ja":
+            return f"{name}{step.amount}回"
+        return f"“{name}” {_TIMES.get(step.amount, f'{step.amount} times')}"
+    if step.kind == "permission":
+        return "連絡の許可" if lang == "ja" else "permission to be contacted"
+    if step.name == "contact_channel":
+        return "連絡先の把握" if lang == "ja" else "an address or number"
+    name, value = field_name(step.name, book, lang), _value(step, lang)
+    if lang == "ja":
+        return f"{name}が{value}{'' if step.operator == 'eq' else '以上'}と分かること"
+    return f"{name} known to be {value}{'' if step.operator == 'eq' else ' or more'}"
+
+
+def _value(step: Step, lang: Lang) -> str:
+    pair: Any = {"person.seniority": _RANK, "person.function": _FUNCTION}.get(step.name, {}).get(step.amount)
+    if pair is None:
+        unit = "人" if step.name == "company.employees" and lang == "ja" else ""
+        return f"{step.amount}{unit}"
+    return str(pair[0] if lang == "ja" else pair[1])

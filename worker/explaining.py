@@ -1,0 +1,140 @@
+"""Decisions explained: each in a sentence and a table, worded when read from what was stored when it was made."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection
+
+from routing_rules.breakdown import Row, breakdown, section_name
+from routing_rules.coming import Next, next_words, what_comes
+from routing_rules.explain import decided_by, missing_words, sentence, stage_name, track_name
+from routing_rules.judge import judge
+from routing_rules.nearest import smallest_changes
+from routing_rules.nearest_words import short_words, way_words
+from schemas.base import HOME_ZONE, Lang
+from schemas.decision import Judgement, Reasons, Way
+from schemas.errors import NotFound
+from schemas.lead import WITH_MARKETING
+from worker import rulebooks
+from worker.judging import inputs_of
+from worker.now import now_ms
+from worker.rulebooks import Loaded
+from worker.store import leads, reading
+from worker.store.leads import LeadRow
+
+
+def zone_of(loaded: Loaded) -> ZoneInfo:
+    """Return the clock on which times are told: that of `outreach`, else Tokyo's."""
+    spec = loaded.book.source.nurture.outreach
+    return HOME_ZONE if spec is None else ZoneInfo(spec.zone)
+
+
+def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
+    """Return what a held lead carries: its track, what is missing in words, and what comes next; None if not held."""
+    if row.standing.lifecycle_stage not in WITH_MARKETING:
+        return None
+    at = now_ms()
+    judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
+    ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
+    book, zone = loaded.book, zone_of(loaded)
+
+    def both(words: Any) -> dict[str, str]:
+        return {"ja": words("ja"), "en": words("en")}
+
+    return {
+        "track": row.standing.track,
+        "track_name": None if row.standing.track is None else both(lambda lang: track_name(row.standing.track, book, lang)),
+        "recycle_count": row.standing.recycle_count,
+        "needs": both(lambda lang: short_words(ways, book, lang)),
+        "missing": [both(lambda lang, one=one: missing_words(one, book, lang)) for one in judged.reasons.missing],
+        "ways": [
+            {**msgspec.to_builtins(way), **both(lambda lang, way=way: way_words(way, book, lang))} for way in ways
+        ],
+        "next": [
+            {"what": one.what, "at_ms": one.at_ms, **both(lambda lang, one=one: next_words(one, book, lang, zone))}
+            for one in coming
+        ],
+    }  # fmt: skip
+
+
+def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
+    """Return the judgement of this moment in a sentence and a table."""
+    at = now_ms()
+    judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
+    ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
+    return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
+
+
+def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[str, Any]:
+    """Return one decision of the record in a sentence and a table.
+
+    Args:
+        item: a row of `reading.decisions`.
+        loaded: the rulebook of the decision.
+        lang: the reader's language.
+
+    """
+    head = {
+        "decision_id": item["decision_id"], "at": item["at"], "verdict": item["verdict"],
+        "from_stage": item["from_stage"], "to_stage": item["to_stage"], "rule": item["rule"],
+        "rulebook_version": item["rulebook_version"],
+    }  # fmt: skip
+    if item["verdict"] == "act":
+        return {**head, "sentence": _act(item, loaded, lang), "table": [], "ways": []}
+    state, standing, book, at, owner = inputs_of(item["inputs"], loaded)
+    judged = judge(state, standing, book, at, owner)
+    judged = msgspec.structs.replace(judged, reasons=msgspec.json.decode(item["reasons"], type=Reasons))
+    ways = smallest_changes(state, standing, book, at, owner)
+    coming = what_comes(judged, state, standing, book, at)
+    return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
+
+
+def _table(
+    judged: Judgement, ways: list[Way], coming: list[Next], loaded: Loaded, lang: Lang
+) -> dict[str, Any]:
+    rows = breakdown(judged, ways, coming, loaded.book, lang, zone_of(loaded))
+    return {"table": [_row(row, lang) for row in rows], "ways": msgspec.to_builtins(ways)}
+
+
+def _row(row: Row, lang: Lang) -> dict[str, Any]:
+    return {
+        "section": row.section,
+        "heading": section_name(row.section, lang),
+        "what": row.what,
+        "points": row.points,
+    }
+
+
+def _act(item: dict[str, Any], loaded: Loaded, lang: Lang) -> str:
+    """Say a rep's act: who, what, and where the lead went."""
+    told = msgspec.json.decode(item["reasons"])
+    rep = loaded.team.reps.get(told.get("rep", ""))
+    who = str(told.get("rep", "-")) if rep is None else rep.spec.name.say(lang)
+    did = decided_by(msgspec.json.decode(item["inputs"]).get("act", item["rule"] or ""), loaded.book, lang)
+    stage = stage_name(item["to_stage"], lang)
+    return f"{who}: {did}。現在: {stage}。" if lang == "ja" else f"{who}: {did}. Now: {stage}."
+
+
+def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]:
+    """Return a lead's judgement of this moment and every decision on it, each in a sentence and a table.
+
+    Raises:
+        Refused: none, or more than one, is known as `who`.
+
+    """
+    lead_id = reading.find_lead(connection, who)
+    row = leads.read_lead(connection, lead_id)
+    if row is None:
+        raise NotFound(f"no lead is known as {who!r}")
+    loaded = rulebooks.current(connection)
+    return {
+        "lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage, "rulebook_version": loaded.version,
+        "now": explain_now(row, loaded, lang), "held": held_words(row, loaded),
+        "decisions": [
+            explain_decision(item, rulebooks.load(item["rulebook_version"]), lang)
+            for item in reading.decisions(connection, lead_id)
+        ],
+    }  # fmt: skip
