@@ -5,6 +5,7 @@ import typer
 from worker.cli import (
     absence,
     account,
+    bulk,
     check,
     crm,
     demo,
@@ -39,6 +40,7 @@ app.command("web")(web.web)
 app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(queue.drain)
+app.command("import")(bulk.import_)
 app.add_typer(lead.app, name="lead")
 app.add_typer(account.app, name="account")
 app.add_typer(enrichment.app, name="enrichment")
