@@ -10,6 +10,9 @@ ActivityKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 #: Kinds that are an explicit wish to talk to somebody.
 HAND_RAISES: Final = frozenset({"demo_request", "contact_request", "trial_request", "quote_request"})
 
+#: Kinds that we do, or that happen to the lead: no sign that somebody is there.
+NOT_THE_LEADS_DOING: Final = frozenset({"email_sent", "email_bounce"})
+
 #: Kinds that Tasuki's own adapters send, so that lint can tell a typing error from a kind of one's own.
 KNOWN_KINDS: Final = HAND_RAISES | {
     "page_view",

@@ -76,3 +76,5 @@ class Standing(msgspec.Struct, omit_defaults=True, frozen=True):
     persona: str | None = None
     fit_grade: str | None = None
     rule: str | None = None
+    #: Until then it is known from history only, and sales does not get it before it did something since.
+    history_until_ms: int | None = None

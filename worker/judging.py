@@ -54,8 +54,19 @@ def judge_batch(
     now: datetime,
     worker: str,
     entries: int,
+    history_ms: int | None = None,
 ) -> Judged:
     """Apply a batch of incoming events and judge the leads they touch.
+
+    Args:
+        connection: the batch's transaction.
+        items: the events, understood or not.
+        loaded: the rulebook in force.
+        now: when it is judged.
+        worker: who judges.
+        entries: how many entries of the stream they came in.
+        history_ms: set for a backfill: until when all of it is history, which hands nobody over. A lead that it
+            makes, or that would become ready by it, waits for an act of its own since then.
 
     Raises:
         Clash: another worker took a key or an event first; do the whole batch again.
@@ -67,7 +78,7 @@ def judge_batch(
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
     fetching.ask(connection, [item for _, item in placed], now)
-    judge_and_save(connection, list(rows.values()), loaded, now, result)
+    judge_and_save(connection, list(rows.values()), loaded, now, result, history_ms)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
     quarantine.resolve_retries(connection, items, unfit, now)
@@ -205,20 +216,25 @@ def _fold(
 
 
 def judge_and_save(
-    connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged
-) -> None:
+    connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged,
+    history_ms: int | None = None,
+) -> None:  # fmt: skip
     """Judge each lead once and write leads, decisions, ready leads and what ends with sales."""
     if not rows:
         return
-    find_accounts(connection, rows, now)
+    find_accounts(connection, rows, now, asks=history_ms is None)
     now_ms = int(now.timestamp() * 1000)
     made: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
     decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
+    held: list[int] = []
     for row in rows:
-        verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+        if history_ms is None:
+            verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+        else:
+            verdict = _judge_history(row, loaded, now_ms, history_ms, held)
         state = leads.encode_state(row.state)
         (made if row.is_new else changed).append(_lead_row(row, verdict, state, loaded.version, now_ms))
         if row.is_new or _is_news(row.standing, verdict):
@@ -236,9 +252,11 @@ def judge_and_save(
             opened.append(row.lead_id)
         elif ended is not None:
             taken_back.append((row.lead_id, ended))
-    leads.save_leads(connection, made, changed)
+    leads.save_leads(connection, made, changed, history_ms)
     leads.insert_decisions(connection, decided)
-    crm.mark(connection, [row[0] for row in decided if row[4] in WITH_SALES], now)
+    leads.mark_history(connection, held, history_ms)
+    sold = [row[0] for row in decided if row[4] in WITH_SALES]
+    crm.mark(connection, sold if history_ms is None else [], now)
     if waiting:
         assignments.insert_waiting(connection, waiting)
         result.ready += len(waiting)
@@ -246,6 +264,18 @@ def judge_and_save(
         assignments.mark_worked(connection, opened, now)
     if taken_back:
         result.freed |= assignments.end_for_leads(connection, taken_back, now)
+
+
+def _judge_history(row: LeadRow, loaded: Loaded, now_ms: int, history_ms: int, held: list[int]) -> Judgement:
+    """Judge a lead by what is history: it is held where that alone would hand it over."""
+    if row.is_new:
+        row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
+    verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+    if verdict.verdict != "ready" or row.is_new:
+        return verdict
+    held.append(row.lead_id)
+    row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
+    return judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
 
 
 def _is_news(before: Standing, verdict: Judgement) -> bool:

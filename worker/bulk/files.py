@@ -218,6 +218,14 @@ def parquet_rows(path: Path, skip: int = 0) -> Iterator[Row]:
                 yield Row(int(cells.pop("file_row_number")) + 1, cells)
 
 
+def about(path: Path, kind: Kind) -> int | None:
+    """Return about how many rows a file has, for a progress bar: a line break in a cell counts as a row."""
+    if kind == "parquet":
+        return None
+    with path.open("rb") as file:
+        return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+
+
 def _plain(value: Any) -> Any:
     """Return a value as JSON would hold it."""
     if isinstance(value, datetime | date):

@@ -153,8 +153,15 @@ def _said(row: Row, columns: Columns) -> dict[str, Any]:
     for target, names in columns.of.items():
         word = next((word for name in names if (word := clean(row.cells.get(name))) is not None), None)
         if word is not None:
-            said[target] = word
+            said[target] = _text(word)
     return said
+
+
+def _text(word: Any) -> str:
+    """Return a cell as a CSV would hold it, so that a row of Parquet and the same row of a CSV are one."""
+    if isinstance(word, float) and word.is_integer():
+        word = int(word)
+    return json.dumps(word) if isinstance(word, bool) else str(word)
 
 
 def _documents(said: dict[str, Any], defaults: Defaults) -> list[dict[str, Any]]:
@@ -223,8 +230,9 @@ def _event(
 
 def _subject(value: Any) -> Any:
     """Return the producer's key; Excel writes 53 as 53.0 where a column once held a gap."""
-    text = str(value) if isinstance(value, float) else value
-    return text.removesuffix(".0") if isinstance(text, str) and text.removesuffix(".0").isdecimal() else text
+    return (
+        value.removesuffix(".0") if isinstance(value, str) and value.removesuffix(".0").isdecimal() else value
+    )
 
 
 def _consent(said: dict[str, Any]) -> dict[str, bool]:

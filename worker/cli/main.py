@@ -5,6 +5,7 @@ import typer
 from worker.cli import (
     absence,
     account,
+    backfill,
     bulk,
     check,
     crm,
@@ -41,6 +42,7 @@ app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(queue.drain)
 app.command("import")(bulk.import_)
+app.command("backfill")(backfill.backfill)
 app.add_typer(lead.app, name="lead")
 app.add_typer(account.app, name="account")
 app.add_typer(enrichment.app, name="enrichment")
