@@ -29,3 +29,6 @@ class LeadEvent(msgspec.Struct, frozen=True):
     #: The CRM's key of the opportunity, where this is an outcome, and its word on it.
     opportunity: str | None = None
     deal: Deal | None = None
+    #: What a rep did, and who (a rep's id, address, or user id of the CRM), where that is told.
+    sales: str | None = None
+    by: str | None = None

@@ -9,17 +9,20 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
+from schemas.activity import SalesActivity
 from schemas.event import (
     DEAL_STATUS,
     EARLIEST,
     EVENT_TYPES,
     MAX_AHEAD,
     MAX_EVENT_BYTES,
+    OUTCOMES,
     PROFILE,
+    SALES_ACTIVITY,
     flatten,
     head_count,
     keys_of,
@@ -116,7 +119,9 @@ def _event(document: dict[str, Any], received_ms: int) -> LeadEvent | None:
     needed = _NEEDED[event_type]
     if needed is not None and not data.get(needed):
         return None
-    outcome = event_type in DEAL_STATUS
+    if event_type == SALES_ACTIVITY and "activity" in data:
+        return None
+    outcome = event_type in OUTCOMES
     keys = keys_of(source, subject, data.get("email"), data.get("opportunity") if outcome else None)
     if not keys:
         return None
@@ -125,7 +130,7 @@ def _event(document: dict[str, Any], received_ms: int) -> LeadEvent | None:
 
 _NEEDED: Final = {
     name: "consent" if name == "lead.consent" else "opportunity" if name in DEAL_STATUS
-    else "activity" if name == "lead.activity" else None
+    else "activity" if name == "lead.activity" else "sales_activity" if name == SALES_ACTIVITY else None
     for name in EVENT_TYPES
 }  # fmt: skip
 
@@ -216,7 +221,7 @@ def _country(value: Any) -> str:
 _CHANNELS: Final = frozenset({"email", "phone", "all"})
 _REP = r"[a-z][a-z0-9_]{0,63}"
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(PROFILE | {"opportunity", "reason"}, _line(500)),
+    **dict.fromkeys(PROFILE | {"opportunity", "reason", "by"}, _line(500)),
     "email": _email,
     "employees": _count,
     "country": _country,
@@ -227,4 +232,5 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "consent": _consent,
     "amount": _amount,
     "currency": _of_form(r"[A-Z]{3}"),
+    "sales_activity": _of_form("|".join(get_args(SalesActivity))),
 }

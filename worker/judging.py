@@ -20,7 +20,7 @@ from schemas.decision import Judgement
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import fetching, merging
+from worker import fetching, merging, sales_activities
 from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
@@ -79,6 +79,9 @@ def judge_batch(
     _fold(connection, placed, rows, now)
     fetching.ask(connection, [item for _, item in placed], now)
     judge_and_save(connection, list(rows.values()), loaded, now, result, history_ms)
+    told = [(lead_id, item.event) for lead_id, item in placed if item.event is not None and item.event.sales]
+    if told and history_ms is None:
+        sales_activities.record(connection, told, loaded, now)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
     quarantine.resolve_retries(connection, items, unfit, now)
