@@ -207,7 +207,7 @@ class Event(BaseModel):
     @cached_property
     def identity_keys(self) -> list[tuple[str, str]]:
         """Return the identity keys, the most certain first: the producer's own key, the address, the deal."""
-        deal = self.data.opportunity if self.type in OUTCOMES else None
+        deal = deal_key(self.type, self.subject, self.data.email, self.data.opportunity)
         return keys_of(self.source, self.subject, self.data.email, deal)
 
     def flat(self) -> LeadEvent:
@@ -224,8 +224,6 @@ class Event(BaseModel):
 DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
 #: What a rep did.
 SALES_ACTIVITY: Final = "outcome.activity"
-#: Types by which the CRM speaks; an opportunity that they name leads to its lead.
-OUTCOMES: Final = frozenset({*DEAL_STATUS, SALES_ACTIVITY})
 _NOT_PROFILE: Final = (
     "activity", "consent", "opportunity", "amount", "currency", "reason", "sales_activity", "by",
 )  # fmt: skip
@@ -233,6 +231,16 @@ _NOT_PROFILE: Final = (
 PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+
+
+def deal_key(event_type: str, subject: str | None, email: str | None, opportunity: str | None) -> str | None:
+    """Return the opportunity where it says whose event this is.
+
+    What a rep did about a deal may have been with a colleague of its lead: it leads there if nobody is named.
+    """
+    if event_type in DEAL_STATUS or (event_type == SALES_ACTIVITY and not subject and not email):
+        return opportunity
+    return None
 
 
 def keys_of(source: str, subject: str | None, email: str | None, deal: str | None) -> list[tuple[str, str]]:

@@ -20,9 +20,9 @@ from schemas.event import (
     EVENT_TYPES,
     MAX_AHEAD,
     MAX_EVENT_BYTES,
-    OUTCOMES,
     PROFILE,
     SALES_ACTIVITY,
+    deal_key,
     flatten,
     head_count,
     keys_of,
@@ -37,6 +37,7 @@ _MS: Final = timedelta(milliseconds=1)
 _EARLIEST_MS: Final = (EARLIEST - _EPOCH) // _MS
 _MAX_AHEAD_MS: Final = MAX_AHEAD // _MS
 _TYPES: Final = frozenset(EVENT_TYPES)
+_OUTCOMES: Final = frozenset({*DEAL_STATUS, SALES_ACTIVITY})
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 #: A plain address in lower case; any other goes through `normal_email`.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9_+\-](?:[a-z0-9._+\-]{0,62}[a-z0-9_+\-])?@(?:[a-z0-9\-]+\.)+[a-z0-9\-]+")
@@ -121,8 +122,9 @@ def _event(document: dict[str, Any], received_ms: int) -> LeadEvent | None:
         return None
     if event_type == SALES_ACTIVITY and "activity" in data:
         return None
-    outcome = event_type in OUTCOMES
-    keys = keys_of(source, subject, data.get("email"), data.get("opportunity") if outcome else None)
+    email = data.get("email")
+    deal = deal_key(event_type, subject, email, data.get("opportunity")) if event_type in _OUTCOMES else None
+    keys = keys_of(source, subject, email, deal)
     if not keys:
         return None
     return flatten(event_id, source, event_type, at_ms, subject, keys, data)

@@ -241,6 +241,27 @@ def test_the_rep_is_known_by_id_and_by_address_and_nobody_else_counts(system: Sy
     assert system.broken() == []
 
 
+def test_a_meeting_about_a_deal_does_not_make_two_people_one(system: System, offered: Any) -> None:
+    """Its opportunity leads to the lead only where nobody is named: a colleague in the room stays a colleague."""
+    system.send([outcome("o", "opened", 9)])
+    system.send(
+        [
+            {
+                **activity(1, "meeting_held", offered.rep, opportunity="006"),
+                "subject": "boss@shop.example.co.jp",
+            }
+        ]
+    )
+    system.drain_here()
+    assert system.one("SELECT count(*) FROM tasuki.lead WHERE merged_into IS NULL") == 2
+    assert system.one("SELECT count(*) FROM tasuki.lead_merge") == 0
+
+    system.send([{**activity(2, "meeting_held", offered.rep, opportunity="006"), "subject": None}])
+    system.drain_here()
+    assert system.one("SELECT count(*) FROM tasuki.lead WHERE merged_into IS NULL") == 2
+    assert system.one("SELECT count(*) FROM tasuki.quarantine") == 0
+
+
 def test_each_try_counts_once_however_often_it_is_told(system: System, offered: Any) -> None:
     """First contact, then two tries, each told twice and backwards; then a meeting ends it."""
     tries = [activity(n, "no_answer", offered.rep, f"2026-11-24T11:{n:02}:00+09:00") for n in (1, 2, 3)]
