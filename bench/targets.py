@@ -40,5 +40,7 @@ TARGETS: Final[dict[str, Target]] = {
     "rescore.all": Target("max", 30),
     "memory.largest_process": Target("max", 200),
     "memory.growth": Target("max", 5),
+    "backfill.memory": Target("max", 200),
+    "backfill.growth": Target("max", 5),
     "stored.slowdown_by_cpu": Target("max", 1.25),
 }

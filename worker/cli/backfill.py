@@ -68,17 +68,19 @@ def backfill(
 ) -> None:
     """Take in history: what leads did in years past, from files of any size.
 
-    JSON Lines of events as docs/events.md has them, or rows whose columns are recognised as `tasuki import` does:
+    JSON Lines of events as docs/events.md has them, or rows whose columns are known as `tasuki import` knows them.
+
+    It may be killed at any time: the same command goes on where it stood, and a file twice has one effect. It does
+    not use the queue, so live events are not kept waiting.
+
+    History wakes nobody: no hand-over, no clock, no notice. A lead that is ready by its history alone is held until
+    it does something (`tasuki lead explain` says so), or until --release.
+
+    For example:
 
       tasuki backfill history-2024.jsonl history-2025.parquet --source marketo
 
       tasuki backfill leads.csv --column ご担当=name
-
-    It may be killed at any time: the same command goes on where it stood, and a file twice has one effect. It does
-    not use the queue, so that live events are not kept waiting.
-
-    History wakes nobody: no hand-over, no clock, no notice. A lead that is ready by its history alone is held until
-    it does something (`tasuki lead explain` says so). To let sales have the best hundred of them now:
 
       tasuki backfill --release --at-most 100
     """

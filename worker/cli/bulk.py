@@ -77,22 +77,20 @@ def import_(
 ) -> None:
     """Import the leads of a list: an exhibition's, a business-card scanner's, an export of an MA tool.
 
-    Columns are recognised by their names, Japanese or English (氏名, 会社名, メールアドレス, Job Title ...), and
-    UTF-8 and Shift_JIS are told apart. Look first:
+    Columns are known by their names, Japanese or English (氏名, 会社名, メールアドレス, Job Title, ...). UTF-8 and
+    Shift_JIS are told apart, and so are Excel's dialects. Look at a list with --dry-run first.
+
+    Refused lines go to FILE.rejects.csv with reason and mend: mend them there, and import that file. The same line
+    twice has one effect, so a whole file may be imported again, too. Leads go to sales when they are ready; years
+    of history are for `tasuki backfill`.
+
+    For example:
 
       tasuki import fair.csv --dry-run
 
-    Then, for people who visited a booth on a day:
-
       tasuki import fair.csv --activity event_attended --at 2026-11-20 --source fair-tokyo-2026
 
-    Columns that are called otherwise:
-
-      tasuki import cards.csv --column ご担当=name --column "貴社=company" --dry-run
-
-    Refused lines are written to FILE.rejects.csv with the reason and the mend: mend them there, and import that
-    file. The same line twice has one effect, so a whole file may be imported again. Its leads go to sales when
-    they are ready; years of history are for `tasuki backfill`.
+      tasuki import cards.csv --column ご担当=name --column 貴社=company --report report.csv
     """
     asked = Asked(
         source,
