@@ -271,6 +271,39 @@ def test_withdrawals_and_deals_of_the_past_count_at_once(system: System, tmp_pat
     assert system.broken() == []
 
 
+def test_a_merge_with_history_wakes_nobody_and_can_be_undone(system: System, tmp_path: Path) -> None:
+    """News of the CRM says that a live lead and a historical one are one person: held until that person acts."""
+    said(
+        a_file(
+            tmp_path,
+            [
+                event(
+                    1,
+                    email="old@shop.example.co.jp",
+                    subject="old@shop.example.co.jp",
+                    time=LAST_WEEK,
+                    **READY,
+                )
+            ],
+        )
+    )
+    system.send([event(2, email="live@shop.example.co.jp", subject="lead-2")])
+    system.drain_here()
+    marks = "SELECT email, history_until IS NOT NULL FROM tasuki.lead WHERE merged_into IS NULL ORDER BY 1"
+    before = system.sql(marks)
+    assert before == [("live@shop.example.co.jp", False), ("old@shop.example.co.jp", True)]
+
+    system.send([event(3, "lead.captured", email="old@shop.example.co.jp", subject="lead-2", time=SINCE)])
+    system.drain_here()
+    assert [row[1] for row in system.sql(marks)] == [True]
+    assert not any(awake(system).values())
+    merge = system.one("SELECT merge_id FROM tasuki.lead_merge")
+    undone = CliRunner().invoke(app, ["lead", "unmerge", str(merge)])
+    assert undone.exit_code == 0, undone.output
+    assert sorted(row[1] for row in system.sql(marks)) == [False, True]
+    assert system.broken() == []
+
+
 def test_sales_gets_what_is_held_when_somebody_says_so(system: System, tmp_path: Path) -> None:
     """`--release` the best first and so many; `--hand-over` at once; and the two are not mixed up."""
     file = a_file(

@@ -2,13 +2,17 @@
 
 import csv
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.fixtures.system import System
+from tests.fixtures.system import System, eventually
+from worker import queue
+from worker.bulk import importing
 from worker.cli.main import app
 
 HEADER = "氏名,会社名,部署,役職,メールアドレス,電話番号,従業員数,都道府県"
@@ -245,6 +249,26 @@ def test_times_and_keys_of_an_export_are_kept(system: System, tmp_path: Path) ->
         ("ma:mautic", "53")
     ]
     assert system.one("SELECT occurred_at::text FROM tasuki.event") == "2026-11-20 00:05:00+00"
+
+
+def test_an_import_waits_while_the_queue_is_full(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others' events do not stand behind a long list: it goes on as room appears."""
+    monkeypatch.setattr(importing, "ROOM", 10)
+    monkeypatch.setattr(importing, "CHUNK", 20)
+    file = a_file(tmp_path, "email\n" + "".join(f"p{n}@x.example.com\n" for n in range(60)))
+    importer = threading.Thread(target=tasuki, args=(file,))
+    importer.start()
+    eventually(lambda: queue.backlog() == 20, "the first part is on the queue")
+    time.sleep(0.5)
+    assert queue.backlog() == 20
+
+    while importer.is_alive():
+        assert queue.backlog() <= 20
+        system.drain_here()
+    system.drain_here()
+    assert system.applied() == 60
 
 
 @pytest.mark.parametrize("text, word", [
