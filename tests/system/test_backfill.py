@@ -109,7 +109,7 @@ def test_an_act_of_today_counts_before_and_after_the_backfill(
     said(begun)
     if live_first:
         # The history's own clock begins with its run, so the run begins before the act.
-        held = json.dumps([None, [], None, None, 1, None, None, "Asia/Tokyo"], separators=(",", ":"))
+        held = json.dumps([None, [], None, None, 1, None, None, "Asia/Tokyo", None], separators=(",", ":"))
         digest = hashlib.sha256(Path(history).read_bytes()).hexdigest()
         system.do(
             "INSERT INTO tasuki.backfill (file, digest, source, read_as, hand_over, started_at, seen_at)"

@@ -271,6 +271,16 @@ def test_an_import_waits_while_the_queue_is_full(
     assert system.applied() == 60
 
 
+def test_times_of_another_country_are_told(system: System, tmp_path: Path) -> None:
+    """11/12 is not guessed: the refusal says how to tell it."""
+    file = a_file(tmp_path, "Lead ID,Email,Created Date\n00Q1,a@a.example.com,11/12/2026 9:05 PM\n")
+    assert "--time-format" in said(file, code=1)["first"][0]["mend"]
+
+    said(file, "--time-format", "%m/%d/%Y %I:%M %p", "--zone", "America/New_York")
+    system.drain_here()
+    assert system.one("SELECT occurred_at::text FROM tasuki.event") == "2026-11-13 02:05:00+00"
+
+
 @pytest.mark.parametrize("text, word", [
     ("", "no header"), ("email,email\na@a.example.com,b\n", "two columns"), ("PK\x03\x04\x00\x00", "Excel"),
     ("名前,住所\n佐藤,東京\n", "no column names a person"),

@@ -30,6 +30,7 @@ class Asked:
     activity: str | None = None
     campaign: str | None = None
     zone: str = "Asia/Tokyo"
+    time_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
     defaults = Defaults(
         source=source[:255], at=min(asked.at or _saved_at(path), received_at), at_told=asked.at is not None,
         activity=asked.activity, campaign=asked.campaign, zone=asked.zone,
+        time_format=asked.time_format,
     )  # fmt: skip
     mapping = None if asked.mapping is None else _mapping(asked.mapping)
     encoding = table = columns = None

@@ -42,6 +42,8 @@ class Defaults:
     activity: str | None = None
     campaign: str | None = None
     zone: str = "Asia/Tokyo"
+    #: How times are written, as strptime; the usual forms are understood without it.
+    time_format: str | None = None
 
 
 @dataclass(slots=True)
@@ -179,7 +181,7 @@ def _documents(said: dict[str, Any], defaults: Defaults) -> list[dict[str, Any]]
     if defaults.activity is not None:
         data.setdefault("activity", defaults.activity)
     subject = envelope.get("subject")
-    time = read_time(envelope.get("time"), defaults.zone, None, "time")
+    time = _time(envelope.get("time"), defaults)
     own_id, kind = envelope.get("event_id"), envelope.get("type")
     if kind is not None or own_id is not None:
         kind = str(kind or ("lead.activity" if "activity" in data else "lead.captured"))
@@ -204,6 +206,16 @@ def _documents(said: dict[str, Any], defaults: Defaults) -> list[dict[str, Any]]
             _event("lead.activity", {**who, "activity": activity}, subject, time, defaults, None, envelope)
         )
     return found
+
+
+def _time(said: Any, defaults: Defaults) -> str | None:
+    try:
+        return read_time(said, defaults.zone, defaults.time_format, "time")
+    except NotUnderstood as problem:
+        reason, _, _ = problem.mend.partition("; ")
+        raise NotUnderstood(
+            "time", f'{reason}; write 2026-11-20 09:05, or say how by --time-format "%m/%d/%Y %H:%M"'
+        ) from None
 
 
 def _event(

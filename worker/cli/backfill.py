@@ -15,6 +15,7 @@ from worker.cli.bulk import (
     ColumnOption,
     DelimiterOption,
     EncodingOption,
+    FormatOption,
     HeaderOption,
     MappingOption,
     SourceOption,
@@ -47,6 +48,7 @@ def backfill(
     delimiter: DelimiterOption = None,
     header_line: HeaderOption = 1,
     zone: ZoneOption = "Asia/Tokyo",
+    time_format: FormatOption = None,
     hand_over: Annotated[
         bool, typer.Option("--hand-over", help="Leads that are ready by their history go to sales at once.")
     ] = False,
@@ -101,6 +103,7 @@ def backfill(
         activity,
         None,
         zone,
+        time_format,
     )
     done = [_backfill(one, asked, hand_over, max_refused, pause, quiet=as_json) for one in file]
     if as_json:
@@ -145,7 +148,7 @@ def _begin(opened: Opened, asked: Asked, hand_over: bool) -> Any:
     mapping = asked.mapping and (
         Path(asked.mapping).read_text("utf-8") if Path(asked.mapping).is_file() else asked.mapping
     )
-    said = [mapping, list(asked.columns), asked.encoding, asked.delimiter, asked.header_line, asked.at, asked.activity, asked.zone]  # fmt: skip
+    said = [mapping, list(asked.columns), asked.encoding, asked.delimiter, asked.header_line, asked.at, asked.activity, asked.zone, asked.time_format]  # fmt: skip
     begun = in_transaction(
         lambda connection: backfills.begin(
             connection, file=opened.path.name, digest=opened.digest, source=opened.source,

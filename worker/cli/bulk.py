@@ -48,6 +48,12 @@ AtOption = Annotated[
 ActivityOption = Annotated[
     str | None, typer.Option("--activity", help="What everybody in it did, such as event_attended.")
 ]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format", help="How times are written, such as %d/%m/%Y %H:%M; the usual forms need none."
+    ),
+]
 ZoneOption = Annotated[str, typer.Option("--zone", help="The zone of times that state none.")]
 
 
@@ -67,6 +73,7 @@ def import_(
     delimiter: DelimiterOption = None,
     header_line: HeaderOption = 1,
     zone: ZoneOption = "Asia/Tokyo",
+    time_format: FormatOption = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write what became of each line into this CSV.")
     ] = None,
@@ -103,6 +110,7 @@ def import_(
         activity,
         campaign,
         zone,
+        time_format,
     )
     tally, opened, sent, kept = _import(
         file, asked, report, rejects or file.with_suffix(".rejects.csv"), dry_run
