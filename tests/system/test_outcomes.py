@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from worker import rulebooks
 from worker.acting import act
 from worker.handing import hand_over
 from worker.now import now
+from worker.settings import settings
 from worker.store.db import in_transaction
 
 HANAKO = "hanako@shop.example.co.jp"
@@ -239,6 +241,24 @@ def test_the_rep_is_known_by_id_and_by_address_and_nobody_else_counts(system: Sy
     system.drain_here()
     assert standing(system)[:2] == (True, True)
     assert system.broken() == []
+
+
+def test_the_rep_is_known_by_the_crms_user(
+    system: System, offered: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `users` of the CRM mapping has it; ids of 15 and of 18 characters are one."""
+    file = tmp_path / "crm.yaml"
+    file.write_text(f"users: {{{offered.rep}: 005000000000301AAA}}\n", "utf-8")
+    monkeypatch.setenv("TASUKI_CRM", "salesforce")
+    monkeypatch.setenv("TASUKI_CRM_MAPPING", str(file))
+    settings.cache_clear()
+    system.send([activity(1, "call_made", "005000000000302")])
+    system.drain_here()
+    assert standing(system)[:2] == (False, False)
+
+    system.send([activity(2, "call_made", "005000000000301")])
+    system.drain_here()
+    assert standing(system)[:2] == (True, True)
 
 
 def test_a_meeting_about_a_deal_does_not_make_two_people_one(system: System, offered: Any) -> None:

@@ -26,7 +26,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 @dataclass(slots=True)
 class Seen:
-    """What stood in the file before, as short hashes: a million lines take about 100 MB."""
+    """What stood in the file before, as short hashes: a million lines take about 300 MB."""
 
     events: set[bytes] = field(default_factory=set)
     people: set[bytes] = field(default_factory=set)
