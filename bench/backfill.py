@@ -31,12 +31,16 @@ def measure(rig: Rig, sizes: Sizes, figures: Figures, say: Say) -> None:
         first = rig.new_leads(100_000)
         started = time.perf_counter()
         process = _start(path)
-        memory, waits = _watch(process, first)
+        before = rig.spent()
+        memory, waits, cpu = _watch(process, first)
         wall = time.perf_counter() - started
+        after = rig.spent()
         answer = json.loads(process.communicate()[0])["files"][0]
     assert answer["applied"] + answer["repeats"] == rows, answer
     kept = {"rows": rows, "mib_by_tenth": [round(memory[len(memory) * n // 10], 1) for n in range(10)]}
     figures.add("backfill.rate", rows / wall, "rows/s", **kept)
+    figures.add("backfill.cpu", 1e6 * cpu / rows, "us/row", rows=rows)
+    figures.add("backfill.cpu_postgres", 1e6 * (after.postgres - before.postgres) / rows, "us/row", rows=rows)
     figures.add("backfill.memory", max(memory), "MiB", rows=rows)
     figures.add(
         "backfill.growth",
@@ -59,9 +63,9 @@ def _start(path: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def _watch(process: "subprocess.Popen[bytes]", first: int) -> tuple[list[float], list[float]]:
+def _watch(process: "subprocess.Popen[bytes]", first: int) -> tuple[list[float], list[float], float]:
     """Read the memory of the backfill, and send a live event now and then until it is judged."""
-    memory, waits = [0.1], []
+    memory, waits, cpu = [0.1], [], 0.0
     of = psutil.Process(process.pid)
     live = fresh(100_000, first)
     while process.poll() is None:
@@ -72,7 +76,8 @@ def _watch(process: "subprocess.Popen[bytes]", first: int) -> tuple[list[float],
         waits.append(time.perf_counter() - begun)
         try:
             memory.append(of.memory_info().rss / _MIB)
+            cpu = sum(of.cpu_times()[:2])
         except psutil.NoSuchProcess:
             break
         time.sleep(max(0.0, _PROBE_EVERY_S - waits[-1]))
-    return memory, waits
+    return memory, waits, cpu
