@@ -16,7 +16,20 @@ from typing import Any, Final, NoReturn
 import psutil
 from rich.console import Console
 
-from bench import call_list, clocks, compare, http, judgement, latency, memory, rescore, rush, stored, stream
+from bench import (
+    backfill,
+    call_list,
+    clocks,
+    compare,
+    http,
+    judgement,
+    latency,
+    memory,
+    rescore,
+    rush,
+    stored,
+    stream,
+)
 from bench.figures import Figures, Say
 from bench.rig import Rig
 from bench.sizes import QUICK, Sizes
@@ -28,6 +41,7 @@ MEASUREMENTS: Final[dict[str, tuple[str, Measurement]]] = {
     "compare": ("the same against a Celery no-op task, and one Celery task per event", compare.measure),
     "judgement": ("the pure judgement alone, in microseconds", judgement.measure),
     "memory": ("memory of a worker's processes over many events", memory.measure),
+    "backfill": ("rows/s of history beside live events, and its memory", backfill.measure),
     "clocks": ("a sweep over very many open clocks, none due and many due", clocks.measure),
     "rush": ("10,000 ready leads for 20 pools, handed over by several processes at once", rush.measure),
     "rescore": ("judging all held leads again after a publish", rescore.measure),

@@ -31,6 +31,7 @@ class Sizes:
     #: Requests of one run of intake over HTTP, and seconds of its half load.
     http_events: int = 10_000
     http_seconds: float = 10.0
+    backfill_rows: int = 200_000
     #: Runs of what takes minutes to set up and seconds to measure (at most `runs`).
     long_runs: int = 3
 
@@ -38,6 +39,6 @@ class Sizes:
 QUICK = Sizes(
     runs=1, events=3_000, no_op_tasks=300, judged_tasks=200, probes=15, judged_in_memory=1_000,
     open_clocks=5_000, due_clocks=1_000, held_leads=1_000, stored_leads=(1_000, 3_000), events_on_stored=1_500,
-    memory_events=6_000, long_runs=1, rush_leads=600, rush_pools=4, rush_reps=40,
+    memory_events=6_000, backfill_rows=6_000, long_runs=1, rush_leads=600, rush_pools=4, rush_reps=40,
     http_events=400, http_seconds=1.0,
 )  # fmt: skip

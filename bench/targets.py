@@ -45,5 +45,7 @@ TARGETS: Final[dict[str, Target]] = {
     "http.half_load.p99": Target("max", 50),
     "http.batches.rate": Target("min", 15_000),
     "http.batches_to_single": Target("min", 10),
+    "backfill.memory": Target("max", 200),
+    "backfill.growth": Target("max", 5),
     "stored.slowdown_by_cpu": Target("max", 1.25),
 }

@@ -74,6 +74,14 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
     if missing.operator == "until":
         day = datetime.fromtimestamp(missing.want / 1000, HOME_ZONE)
         return f"冷却期間: {day:%Y-%m-%d} まで" if lang == "ja" else f"cool-down until {day:%Y-%m-%d}"
+    if missing.operator == "until_it_acts":
+        day = datetime.fromtimestamp(missing.want / 1000, HOME_ZONE)
+        ja = f"{day:%Y-%m-%d} に取り込んだ過去の記録のみ: その後の本人の行動を待つ"
+        return (
+            ja
+            if lang == "ja"
+            else f"known from history imported on {day:%Y-%m-%d} only: waits for an act since"
+        )
     if missing.operator == "of":
         fields = ", ".join(field_name(name, book, lang) for name in missing.want)
         how = {"any": ("いずれか", "any of"), "none": ("該当しないこと", "none of")}.get(

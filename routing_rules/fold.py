@@ -40,8 +40,8 @@ def fold(state: LeadState, event: LeadEvent, received_ms: int) -> int:
             state.consent[channel] = (at_ms, allowed)
     if event.deal is not None and event.opportunity is not None:
         deal = event.deal if event.deal.at_ms == at_ms else msgspec.structs.replace(event.deal, at_ms=at_ms)
-        if _newer_deal(state.deals.get(event.opportunity), deal):
-            state.deals[event.opportunity] = deal
+        known = state.deals.get(event.opportunity)
+        state.deals[event.opportunity] = deal if known is None else _both(known, deal)
     if state.first is None or (at_ms, event.source) < state.first:
         state.first = (at_ms, event.source)
     state.newest_ms = max(state.newest_ms, at_ms)
@@ -85,15 +85,20 @@ def _newer_consent(word: tuple[int, bool] | None, at_ms: int, *, allowed: bool) 
 _STEP: Final = {"opened": 0, "lost": 1, "won": 2}
 
 
-def _newer_deal(known: Deal | None, deal: Deal) -> bool:
-    if known is None:
-        return True
-    return _deal_rank(deal) > _deal_rank(known)
-
-
-def _deal_rank(deal: Deal) -> tuple[int, int, float, str, str]:
-    amount = -1.0 if deal.amount is None else deal.amount
-    return (deal.at_ms, _STEP[deal.status], amount, deal.currency or "", deal.reason or "")
+def _both(one: Deal, other: Deal) -> Deal:
+    """Return what two words on a deal say together: the newest status, and the newest of each that was said."""
+    newest = max(one, other, key=lambda deal: (deal.at_ms, _STEP[deal.status]))
+    at_ms = newest.at_ms
+    said = []
+    for name in ("amount", "currency", "reason"):
+        words = [
+            (getattr(deal, f"{name}_ms") or deal.at_ms, value)
+            for deal in (one, other)
+            if (value := getattr(deal, name)) is not None
+        ]
+        said.append(max(words, default=(at_ms, None)))
+    values, times = zip(*((value, None if since == at_ms else since) for since, value in said), strict=True)
+    return Deal(at_ms, newest.status, *values, *times)
 
 
 def _count(state: LeadState, kind: str, at_ms: int, touch: tuple[int, int, int, int] | None) -> None:
@@ -129,8 +134,8 @@ def merge(one: LeadState, other: LeadState) -> LeadState:
         if _newer_consent(result.consent.get(channel), at_ms, allowed=allowed):
             result.consent[channel] = (at_ms, allowed)
     for key, deal in other.deals.items():
-        if _newer_deal(result.deals.get(key), deal):
-            result.deals[key] = deal
+        mine_too = result.deals.get(key)
+        result.deals[key] = deal if mine_too is None else _both(mine_too, deal)
     _merge_guesses(result.guessed, other.guessed)
     merge_traces(result.traces, other.traces)
     if other.first is not None and (result.first is None or other.first < result.first):

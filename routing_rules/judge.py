@@ -11,7 +11,7 @@ from routing_rules.readiness import first_ready, what_is_missing
 from routing_rules.rest import Back, back_from_lost, resting, stirred_at
 from routing_rules.routing import route
 from routing_rules.stages import stage_now
-from schemas.activity import HAND_RAISES
+from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
 
@@ -260,14 +260,22 @@ def _may_contact(state: LeadState) -> bool:
 
 
 def _barred(state: LeadState, standing: Standing, now_ms: int) -> list[Missing]:
-    """Return what keeps sales away whatever the rules say: no channel left, or a cool-down."""
+    """Return what keeps sales away whatever the rules say: no channel left, a cool-down, or mere history."""
     missing = []
     if not _may_contact(state):
         missing.append(Missing("contact_channel", "exists", True))
     until = standing.cool_down_until_ms
     if until is not None and until > now_ms and not _raised_hand_since(state, standing.recycled_at_ms or 0):
         missing.append(Missing("cool_down", "until", until))
+    history = standing.history_until_ms
+    if history is not None and not _did_something_since(state, history):
+        missing.append(Missing("history", "until_it_acts", history))
     return missing
+
+
+def _did_something_since(state: LeadState, since_ms: int) -> bool:
+    """Tell whether the lead itself acted later: what is only known from history wakes nobody."""
+    return any(at_ms > since_ms for kind, at_ms in state.last.items() if kind not in NOT_THE_LEADS_DOING)
 
 
 def _raised_hand_since(state: LeadState, since_ms: int) -> bool:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic import ValidationError as PydanticValidationError
 
-from schemas.activity import ActivityKind
+from schemas.activity import ActivityKind, SalesActivity
 from schemas.errors import NotUnderstood
 from schemas.lead import Deal
 from schemas.lead_event import LeadEvent
@@ -44,6 +44,7 @@ EventType = Literal[
     "outcome.opened",
     "outcome.won",
     "outcome.lost",
+    "outcome.activity",
 ]
 
 #: Sources that begin so are outside sources that were asked about a lead; what they say is a guess.
@@ -186,6 +187,9 @@ class EventData(BaseModel):
     #: ISO 4217 code of three letters.
     currency: Currency | None = None
     reason: Line | None = None
+    #: What a rep did, for `outcome.activity`, and who: the rep's id, address, or user id of the CRM.
+    sales_activity: SalesActivity | None = None
+    by: Line | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -216,7 +220,7 @@ class Event(BaseModel):
     @cached_property
     def identity_keys(self) -> list[tuple[str, str]]:
         """Return the identity keys, the most certain first: the producer's own key, the address, the deal."""
-        deal = self.data.opportunity if self.type in DEAL_STATUS else None
+        deal = deal_key(self.type, self.subject, self.data.email, self.data.opportunity)
         return keys_of(self.source, self.subject, self.data.email, deal)
 
     def flat(self) -> LeadEvent:
@@ -233,13 +237,27 @@ class Event(BaseModel):
 
 #: Outcome type -> what it says of the opportunity.
 DEAL_STATUS: Final = {"outcome.opened": "opened", "outcome.won": "won", "outcome.lost": "lost"}
+#: What a rep did.
+SALES_ACTIVITY: Final = "outcome.activity"
 #: Fields of `data` on how an activity came about.
 _TOUCH: Final = frozenset({"mail_id", "mail_link", "mail_sent_at", "user_agent", "machine"})
-_NOT_PROFILE: Final = ("activity", "consent", "opportunity", "amount", "currency", "reason", *_TOUCH)
+_NOT_PROFILE: Final = (
+    "activity", "consent", "opportunity", "amount", "currency", "reason", "sales_activity", "by", *_TOUCH,
+)  # fmt: skip
 #: Fields of `data` that describe the lead itself; the others are what it did, permits or bought.
 PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+
+
+def deal_key(event_type: str, subject: str | None, email: str | None, opportunity: str | None) -> str | None:
+    """Return the opportunity where it says whose event this is.
+
+    What a rep did about a deal may have been with a colleague of its lead: it leads there if nobody is named.
+    """
+    if event_type in DEAL_STATUS or (event_type == SALES_ACTIVITY and not subject and not email):
+        return opportunity
+    return None
 
 
 def keys_of(source: str, subject: str | None, email: str | None, deal: str | None) -> list[tuple[str, str]]:
@@ -291,9 +309,12 @@ def flatten(
     opportunity, amount = pop("opportunity", None), pop("amount", None)
     currency, reason = pop("currency", None), pop("reason", None)
     touch = None if _TOUCH.isdisjoint(said) else _touch(said)
+    sales, by = pop("sales_activity", None), pop("by", None)
     if subject and "@" in subject and "email" not in said and keys and keys[0][0] == "email":
         said["email"] = keys[0][1]
     status = DEAL_STATUS.get(event_type)
+    if event_type == SALES_ACTIVITY:
+        return LeadEvent(event_id, source, event_type, at_ms, keys, said, None, consent, sales=sales, by=by)
     if status is None or opportunity is None:
         return LeadEvent(
             event_id, source, event_type, at_ms, keys, said, activity, consent, None, None, touch
@@ -322,6 +343,7 @@ _NEEDED: Final = {
     "outcome.opened": ("opportunity", "name the CRM's opportunity"),
     "outcome.won": ("opportunity", "name the CRM's opportunity"),
     "outcome.lost": ("opportunity", "name the CRM's opportunity"),
+    SALES_ACTIVITY: ("sales_activity", "say what the rep did, such as call_made"),
 }
 
 
@@ -370,6 +392,7 @@ _MENDS: Final = {
     "datetime_from_date_parsing": "not a time; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
     "timezone_aware": "has no zone; send ISO 8601 with a zone, such as 2026-11-24T09:00:00+09:00",
     "dict_type": "not an object; send {{...}}",
+    "literal_error": "unknown; known are {expected}",
     "model_type": "not an object; send {{...}}",
     "model_attributes_type": "not an object; send {{...}}",
 }
@@ -398,6 +421,8 @@ def _check_meaning(event: Event, received_at: datetime) -> None:
     needed = _NEEDED.get(event.type)
     if needed and getattr(event.data, needed[0]) in (None, {}):
         raise NotUnderstood(f"data.{needed[0]}", f"missing; {needed[1]}")
+    if event.type == SALES_ACTIVITY and event.data.activity is not None:
+        raise NotUnderstood("data.activity", "is the lead's doing; say what the rep did in sales_activity")
     try:
         keys = event.identity_keys
     except ValueError as error:

@@ -18,13 +18,19 @@ WITH_MARKETING: Final = frozenset({"inquiry", "nurture"})
 
 
 class Deal(msgspec.Struct, array_like=True, frozen=True):
-    """The newest word of the CRM on one opportunity."""
+    """What the CRM said of one opportunity: the newest word on each, for changes often tell only what changed."""
 
+    #: When its status was said.
     at_ms: int
     status: str
     amount: float | None = None
     currency: str | None = None
+    #: Why it was lost, when it was: it stays where the deal was opened or won later.
     reason: str | None = None
+    #: When each of them was said, where that was not at `at_ms`.
+    amount_ms: int | None = None
+    currency_ms: int | None = None
+    reason_ms: int | None = None
 
 
 class LeadState(msgspec.Struct, omit_defaults=True):
@@ -78,3 +84,5 @@ class Standing(msgspec.Struct, omit_defaults=True, frozen=True):
     persona: str | None = None
     fit_grade: str | None = None
     rule: str | None = None
+    #: Until then it is known from history only, and sales does not get it before it did something since.
+    history_until_ms: int | None = None

@@ -32,3 +32,6 @@ class LeadEvent(msgspec.Struct, frozen=True):
     #: Of an opened or clicked mail: hash of its name, hash of the link, when it was sent (ms), 1 for a machine.
     #: 0 where nothing was said.
     touch: tuple[int, int, int, int] | None = None
+    #: What a rep did, and who (a rep's id, address, or user id of the CRM), where that is told.
+    sales: str | None = None
+    by: str | None = None

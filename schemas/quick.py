@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
+from schemas.activity import SalesActivity
 from schemas.event import (
     DEAL_STATUS,
     EARLIEST,
@@ -20,6 +21,8 @@ from schemas.event import (
     MAX_AHEAD,
     MAX_EVENT_BYTES,
     PROFILE,
+    SALES_ACTIVITY,
+    deal_key,
     flatten,
     head_count,
     keys_of,
@@ -34,6 +37,7 @@ _MS: Final = timedelta(milliseconds=1)
 _EARLIEST_MS: Final = (EARLIEST - _EPOCH) // _MS
 _MAX_AHEAD_MS: Final = MAX_AHEAD // _MS
 _TYPES: Final = frozenset(EVENT_TYPES)
+_OUTCOMES: Final = frozenset({*DEAL_STATUS, SALES_ACTIVITY})
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 #: A plain address in lower case; any other goes through `normal_email`.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9_+\-](?:[a-z0-9._+\-]{0,62}[a-z0-9_+\-])?@(?:[a-z0-9\-]+\.)+[a-z0-9\-]+")
@@ -116,8 +120,11 @@ def _event(document: dict[str, Any], received_ms: int) -> LeadEvent | None:
     needed = _NEEDED[event_type]
     if needed is not None and not data.get(needed):
         return None
-    outcome = event_type in DEAL_STATUS
-    keys = keys_of(source, subject, data.get("email"), data.get("opportunity") if outcome else None)
+    if event_type == SALES_ACTIVITY and "activity" in data:
+        return None
+    email = data.get("email")
+    deal = deal_key(event_type, subject, email, data.get("opportunity")) if event_type in _OUTCOMES else None
+    keys = keys_of(source, subject, email, deal)
     if not keys:
         return None
     return flatten(event_id, source, event_type, at_ms, subject, keys, data)
@@ -125,7 +132,7 @@ def _event(document: dict[str, Any], received_ms: int) -> LeadEvent | None:
 
 _NEEDED: Final = {
     name: "consent" if name == "lead.consent" else "opportunity" if name in DEAL_STATUS
-    else "activity" if name == "lead.activity" else None
+    else "activity" if name == "lead.activity" else "sales_activity" if name == SALES_ACTIVITY else None
     for name in EVENT_TYPES
 }  # fmt: skip
 
@@ -222,7 +229,7 @@ def _country(value: Any) -> str:
 _CHANNELS: Final = frozenset({"email", "phone", "all"})
 _REP = r"[a-z][a-z0-9_]{0,63}"
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(PROFILE | {"opportunity", "reason"}, _line(500)),
+    **dict.fromkeys(PROFILE | {"opportunity", "reason", "by"}, _line(500)),
     **dict.fromkeys(("mail_link", "user_agent"), _line(4_000)),
     "mail_id": _line(500),
     "mail_sent_at": _at_ms,
@@ -237,4 +244,5 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "consent": _consent,
     "amount": _amount,
     "currency": _of_form(r"[A-Z]{3}"),
+    "sales_activity": _of_form("|".join(get_args(SalesActivity))),
 }

@@ -42,14 +42,19 @@ def company_facts(state: LeadState) -> tuple[Any, ...]:
     return tuple(map(state.facts.get, COMPANY_FACTS))
 
 
-def find_accounts(connection: Connection, rows: Sequence[LeadRow], now: datetime) -> None:
-    """Set account and account owner of each lead whose company facts changed, or that is new."""
+def find_accounts(
+    connection: Connection, rows: Sequence[LeadRow], now: datetime, *, asks: bool = True
+) -> None:
+    """Set account and account owner of each lead whose company facts changed, or that is new.
+
+    With `asks`, outside sources are to be asked of them.
+    """
     changed = [
         row for row in rows
         if row.is_new or (row.company_before is not None and _changed(row.company_before, row.state))
     ]  # fmt: skip
     if changed:
-        _place(connection, changed, now)
+        _place(connection, changed, now, asks=asks)
     for row in rows:
         row.account_owner = row.state.fact("account_owner") or row.account_owner
 
@@ -63,7 +68,7 @@ def _changed(before: tuple[Any, ...], state: LeadState) -> bool:
     )
 
 
-def _place(connection: Connection, rows: list[LeadRow], now: datetime) -> None:
+def _place(connection: Connection, rows: list[LeadRow], now: datetime, *, asks: bool) -> None:
     known = [row.lead_id for row in rows if not row.is_new]
     pinned = accounts.pins(connection, known) if known else {}
     said = [(row, candidate_of(row.state)) for row in rows if row.lead_id not in pinned]
@@ -75,11 +80,12 @@ def _place(connection: Connection, rows: list[LeadRow], now: datetime) -> None:
         key = _account(candidate, near, learned, maybe, row.lead_id)
         row.account_key = key
         row.account_owner = None if key is None else near.owners.get(key)
-    note_questions(
-        connection,
-        ((row.lead_id, candidate.corporate_number, candidate.domain) for row, candidate in said),
-        now,
-    )
+    if asks:
+        note_questions(
+            connection,
+            ((row.lead_id, candidate.corporate_number, candidate.domain) for row, candidate in said),
+            now,
+        )
     if learned:
         accounts.insert_identities(connection, learned, int(now.timestamp() * 1000))
     if maybe:

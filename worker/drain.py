@@ -10,12 +10,10 @@ from functools import partial
 from typing import Final, Self
 
 import redis
-from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from schemas.errors import Away, NotUnderstood
-from worker import queue, rulebooks
+from schemas.errors import Away
+from worker import poison, queue, rulebooks
 from worker.incoming import Incoming, read_entry
 from worker.judging import Judged, judge_batch
 from worker.logs import get_logger
@@ -23,7 +21,7 @@ from worker.now import now
 from worker.queue import Entry
 from worker.settings import settings
 from worker.store import attempts
-from worker.store.db import in_transaction, is_away, is_transient, sqlstate
+from worker.store.db import in_transaction
 
 log = get_logger()
 
@@ -166,7 +164,7 @@ def _again(entries: Sequence[Entry], on_judged: Callable[[Judged], None], total:
             in_transaction(partial(attempts.count, stream_ids=names, now=now()))
             try:
                 _judge(group, on_judged, total, hopeless=hopeless)
-            except _UnfitStoreError:
+            except poison.UnfitStoreError:
                 in_transaction(partial(attempts.forget, stream_ids=names))
                 raise
             in_transaction(partial(attempts.forget, stream_ids=names))
@@ -184,88 +182,29 @@ def _judge(
     if hopeless:
         log.error("event.gave_up", stream_id=entries[0].stream_id, attempts=GIVE_UP_AFTER)
         for item in items:
-            _condemn(
+            poison.condemn(
                 item, f"failed {GIVE_UP_AFTER} times and took its worker down; mend the cause, then retry"
             )
     _judge_items(items, len(entries), on_judged, total)
     queue.acknowledge(entries)
 
 
-def _condemn(item: Incoming, why: str) -> None:
-    item.event = None
-    if item.problem is None:
-        item.problem = NotUnderstood("event", why)
-
-
 def _judge_items(
     items: list[Incoming], entries: int, on_judged: Callable[[Judged], None], total: Drained
 ) -> None:
-    """Judge in one transaction; when that fails for a reason of the data, halve until the poison is found."""
-    try:
-        judged = _commit(items, entries)
-    except (Away, SoftTimeLimitExceeded):
-        raise
-    except Exception as error:  # the delivery edge: whatever one event does, its neighbours go through
-        _blame_the_store(error, len(items))
-        if len(items) > 1:
-            middle = len(items) // 2
-            _judge_items(items[:middle], entries, on_judged, total)
-            _judge_items(items[middle:], 0, on_judged, total)
-            return
-        if items[0].problem is not None:
-            raise
-        log.exception("event.poison", stream_id=items[0].stream_id, event_id=items[0].event_id)
-        _condemn(items[0], f"could not be judged: {_said(error)}")
-        judged = _commit(items, entries)
-    total.events += len(items)
-    total.applied += judged.applied
-    on_judged(judged)
+    def done(count: int, judged: Judged) -> None:
+        total.events += count
+        total.applied += judged.applied
+        on_judged(judged)
 
-
-class _UnfitStoreError(Away):
-    """The store is there and fails for every event: read-only, not migrated, no room. No event's fault."""
-
-
-#: SQLSTATE classes of such a failure: transaction state, authorisation, catalogue, schema, syntax or access,
-#: system.
-_UNFIT: Final = ("25", "28", "3D", "3F", "42", "58")
-
-
-def _blame_the_store(error: Exception, items: int) -> None:
-    """Raise Away where the store is at fault and not the event."""
-    if is_away(error):
-        raise Away("PostgreSQL is away") from error
-    if isinstance(error, DBAPIError) and sqlstate(error).startswith(_UNFIT):
-        raise _UnfitStoreError(f"PostgreSQL refuses to work: {_said(error)}") from error
-    if items == 1 and is_transient(error):
-        raise Away("somebody holds a lock for long") from error
-
-
-def _said(error: Exception) -> str:
-    """Say what failed, without the values of the event."""
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return f"{type(error.orig).__name__}: {str(error.orig).splitlines()[0][:200]}"
-    return type(error).__name__
+    poison.judge_items(items, entries, _commit, done)
 
 
 def _commit(items: list[Incoming], entries: int) -> Judged:
-    as_read = [(item.event, item.problem) for item in items]
-
-    def forget_conflicts() -> None:
-        """Look anew at what a try that was rolled back took for a conflict."""
-        for item, (event, problem) in zip(items, as_read, strict=True):
-            item.event, item.problem = event, problem
-
     def work(connection: Connection) -> Judged:
-        forget_conflicts()
-        loaded = rulebooks.current(connection)
-        return judge_batch(connection, items, loaded, now(), consumer_name(0), entries)
+        return judge_batch(connection, items, rulebooks.current(connection), now(), consumer_name(0), entries)
 
-    try:
-        judged = in_transaction(work)
-    except BaseException:
-        forget_conflicts()
-        raise
+    judged = poison.in_one_transaction(items, work)
     if judged.quarantined or judged.ready:
         log.info(
             "batch.judged", events=len(items), applied=judged.applied, repeats=judged.repeats,

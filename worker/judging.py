@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 from routing_rules.compiled import CompiledBook
 from routing_rules.fold import fold
 from routing_rules.judge import JUDGEMENT, judge
-from schemas.decision import Judgement
+from schemas.decision import Judgement, Route
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import fetching, merging, nurturing
+from worker import fetching, merging, nurturing, sales_activities
 from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
@@ -55,8 +55,19 @@ def judge_batch(
     now: datetime,
     worker: str,
     entries: int,
+    history_ms: int | None = None,
 ) -> Judged:
     """Apply a batch of incoming events and judge the leads they touch.
+
+    Args:
+        connection: the batch's transaction.
+        items: the events, understood or not.
+        loaded: the rulebook in force.
+        now: when it is judged.
+        worker: who judges.
+        entries: how many entries of the stream they came in.
+        history_ms: set for a backfill: until when all of it is history, which hands nobody over. A lead that it
+            makes, or that would become ready by it, waits for an act of its own since then.
 
     Raises:
         Clash: another worker took a key or an event first; do the whole batch again.
@@ -68,7 +79,10 @@ def judge_batch(
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
     fetching.ask(connection, [item for _, item in placed], now)
-    judge_and_save(connection, list(rows.values()), loaded, now, result)
+    judge_and_save(connection, list(rows.values()), loaded, now, result, history_ms)
+    told = [(lead_id, item.event) for lead_id, item in placed if item.event is not None and item.event.sales]
+    if told and history_ms is None:
+        sales_activities.record(connection, told, loaded, now)
     unfit = [item for item in fresh if item.problem is not None]
     quarantine.keep(connection, unfit, now)
     quarantine.resolve_retries(connection, items, unfit, now)
@@ -206,33 +220,33 @@ def _fold(
 
 
 def judge_and_save(
-    connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged
-) -> None:
+    connection: Connection, rows: list[LeadRow], loaded: Loaded, now: datetime, result: Judged,
+    history_ms: int | None = None,
+) -> None:  # fmt: skip
     """Judge each lead once and write leads, decisions, ready leads and what ends with sales."""
     if not rows:
         return
-    find_accounts(connection, rows, now)
+    find_accounts(connection, rows, now, asks=history_ms is None)
     now_ms = int(now.timestamp() * 1000)
     made: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
     decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
-    tracked: list[tuple[int, Judgement]] | None = [] if nurturing.is_on() else None
+    tracked: list[tuple[int, Judgement]] | None = [] if history_ms is None and nurturing.is_on() else None
+    held: list[int] = []
     for row in rows:
-        verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+        if history_ms is None:
+            verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+        else:
+            verdict = _judge_history(row, loaded, now_ms, history_ms, held)
         state = leads.encode_state(row.state)
         (made if row.is_new else changed).append(_lead_row(row, verdict, state, loaded.version, now_ms))
         if row.is_new or _is_news(row.standing, verdict):
             decided.append(_decision_row(row, verdict, state, loaded.version, now_ms))
         if verdict.verdict == "ready" and verdict.reasons.route is not None:
-            route = verdict.reasons.route
-            waiting.append(
-                {"id": row.lead_id, "pool": route.pool, "rule": route.rule, "strategy": route.strategy,
-                 "sla": route.sla, "owner": route.owner, "priority": route.priority, "now": now_ms,
-                 "version": loaded.version, "value": route.value, "points": route.points, "terms": route.terms}
-            )  # fmt: skip
-            result.pools.add(route.pool)
+            waiting.append(_waiting_row(row, verdict.reasons.route, loaded.version, now_ms))
+            result.pools.add(verdict.reasons.route.pool)
         if tracked is not None:
             tracked.append((row.lead_id, verdict))
         ended = _ended_with_sales(row.standing.lifecycle_stage, verdict)
@@ -240,18 +254,47 @@ def judge_and_save(
             opened.append(row.lead_id)
         elif ended is not None:
             taken_back.append((row.lead_id, ended))
-    leads.save_leads(connection, made, changed)
+    leads.save_leads(connection, made, changed, history_ms)
     leads.insert_decisions(connection, decided)
-    crm.mark(connection, [row[0] for row in decided if row[4] in WITH_SALES], now)
+    leads.mark_history(connection, held, history_ms)
+    sold = [row[0] for row in decided if row[4] in WITH_SALES]
+    crm.mark(connection, sold if history_ms is None else [], now)
     if tracked:
         nurturing.follow_tracks(connection, nurturing.wanted_of(tracked), loaded, now)
+    result.ready += len(waiting)
+    result.freed |= _tell_sales(connection, waiting, opened, taken_back, now)
+
+
+def _tell_sales(
+    connection: Connection, waiting: list[dict[str, Any]], opened: list[int], taken_back: list[tuple[int, str]],
+    now: datetime,
+) -> set[str]:  # fmt: skip
+    """Put ready leads into the line, and end what ends with sales; return the pools in which room appeared."""
     if waiting:
         assignments.insert_waiting(connection, waiting)
-        result.ready += len(waiting)
     if opened:
         assignments.mark_worked(connection, opened, now)
-    if taken_back:
-        result.freed |= assignments.end_for_leads(connection, taken_back, now)
+    return assignments.end_for_leads(connection, taken_back, now) if taken_back else set()
+
+
+def _waiting_row(row: LeadRow, route: Route, version: int, now_ms: int) -> dict[str, Any]:
+    return {
+        "id": row.lead_id, "pool": route.pool, "rule": route.rule, "strategy": route.strategy,
+        "sla": route.sla, "owner": route.owner, "priority": route.priority, "now": now_ms,
+        "version": version, "value": route.value, "points": route.points, "terms": route.terms,
+    }  # fmt: skip
+
+
+def _judge_history(row: LeadRow, loaded: Loaded, now_ms: int, history_ms: int, held: list[int]) -> Judgement:
+    """Judge a lead by what is history: it is held where that alone would hand it over."""
+    if row.is_new:
+        row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
+    verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+    if verdict.verdict != "ready" or row.is_new:
+        return verdict
+    held.append(row.lead_id)
+    row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
+    return judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
 
 
 def _is_news(before: Standing, verdict: Judgement) -> bool:

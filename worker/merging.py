@@ -124,7 +124,8 @@ def merge_leads(
         "UPDATE tasuki.lead k SET state = :state, account_key = coalesce(k.account_key, g.account_key),"
         " recycle_count = k.recycle_count + g.recycle_count,"
         " recycled_at = greatest(k.recycled_at, g.recycled_at),"
-        " cool_down_until = greatest(k.cool_down_until, g.cool_down_until) FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
+        " cool_down_until = greatest(k.cool_down_until, g.cool_down_until),"
+        " history_until = greatest(k.history_until, g.history_until) FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         state=leads.encode_state(merge(one.state, other.state)).decode(), kept=kept, gone=gone,
     )  # fmt: skip
     run(
@@ -160,7 +161,7 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
         connection,
         "UPDATE tasuki.lead_merge SET standing = jsonb_build_object('moved', cast(:moves AS boolean),"
         " 'kept', (SELECT to_jsonb(s) FROM (SELECT lifecycle_stage, rule, owner, track, recycled_at,"
-        "   cool_down_until FROM tasuki.lead"
+        "   cool_down_until, history_until FROM tasuki.lead"
         "  WHERE lead_id = :kept) s),"
         " 'assignments', (SELECT coalesce(jsonb_agg(assignment_id), '[]') FROM tasuki.assignment"
         "  WHERE lead_id = :gone AND ended_at IS NULL)) WHERE merge_id = :m",

@@ -264,6 +264,13 @@ def _part_sales(connection: Connection, merge: Any, kept: int, gone: int) -> Non
         " WHERE k.lead_id = :k AND g.lead_id = :g AND g.recycle_count > 0 AND cast(:before AS jsonb) ? 'recycled_at'",
         k=kept, g=gone, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
     )  # fmt: skip
+    run(
+        connection,
+        "UPDATE tasuki.lead SET history_until = b.history_until"
+        " FROM jsonb_to_record(cast(:before AS jsonb)) AS b(history_until timestamptz)"
+        " WHERE lead_id = :k AND cast(:before AS jsonb) ? 'history_until'",
+        k=kept, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
+    )  # fmt: skip
     if not goes_back:
         run(
             connection,

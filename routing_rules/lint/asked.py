@@ -33,13 +33,7 @@ class Asked:
 
 def conditions(book: Rulebook) -> Iterator[Asked]:
     """Iterate over all conditions, file by file."""
-    for index, persona in enumerate(book.persona.personas):
-        for at, fit in enumerate(persona.fit):
-            yield Asked("persona.yaml", ("personas", index, "fit", at, "when"), fit.when, judged=False)
-        for at, must in enumerate(persona.must):
-            yield Asked("persona.yaml", ("personas", index, "must", at, "when"), must.when, judged=False)
-        for at, out in enumerate(persona.disqualify):
-            yield Asked("persona.yaml", ("personas", index, "disqualify", at, "when"), out.when, judged=False)
+    yield from _of_personas(book)
     for stage, evidence in book.journey.evidence.items():
         yield Asked("journey.yaml", ("evidence", stage), evidence, judged=False)
     for name, signal in book.scoring.signals.items():
@@ -56,6 +50,16 @@ def conditions(book: Rulebook) -> Iterator[Asked]:
         yield Asked("routing.yaml", ("rules", index, "when"), rule.when)
     for index, choice in enumerate(book.sla.select):
         yield Asked("sla.yaml", ("select", index, "when"), choice.when)
+
+
+def _of_personas(book: Rulebook) -> Iterator[Asked]:
+    for index, persona in enumerate(book.persona.personas):
+        for at, fit in enumerate(persona.fit):
+            yield Asked("persona.yaml", ("personas", index, "fit", at, "when"), fit.when, judged=False)
+        for at, must in enumerate(persona.must):
+            yield Asked("persona.yaml", ("personas", index, "must", at, "when"), must.when, judged=False)
+        for at, out in enumerate(persona.disqualify):
+            yield Asked("persona.yaml", ("personas", index, "disqualify", at, "when"), out.when, judged=False)
 
 
 def condition_findings(book: Rulebook) -> list[Finding]:

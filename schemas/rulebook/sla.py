@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.activity import SalesActivity
 from schemas.base import Condition, Contract, Duration, Slug, Wording
 from schemas.rulebook.example import ClockExample
 
@@ -80,6 +81,9 @@ class SlaPolicy(Contract):
     accept: AcceptPromise
     contact: Promise
     follow_up: FollowUp | None = None
+    #: What the CRM tells of the rep who holds the lead, and that counts as contact: as a try, or (call_made,
+    #: meeting_held) as having reached the person. `[]`: only what the rep says here counts.
+    crm_activities: list[SalesActivity] = ["call_made", "no_answer", "mail_sent", "meeting_held"]
     #: For `escalate`: who is told in turn, until somebody has done what the clock asked for.
     escalation: list[EscalationStep] = Field(default=[], max_length=20)
     #: After so many reps have let it pass, the pool's manager gets the lead.

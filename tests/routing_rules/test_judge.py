@@ -137,6 +137,26 @@ def test_a_cool_down_is_kept_unless_the_lead_asks_anew(
     )
 
 
+_READY: dict[str, Any] = {"title": "情報システム部長", "employees": 800}
+
+
+@pytest.mark.parametrize("did, verdict", [
+    ({"demo_request": [3]}, "nurture"),  # all of it is history
+    ({"demo_request": [3], "page_view": [0.5]}, "ready"),
+    ({"demo_request": [0.5]}, "ready"),
+    ({"demo_request": [3], "email_sent": [0.5], "email_bounce": [0.5]}, "nurture"),  # not its own doing
+    ({"demo_request": [3], "page_view": [1]}, "nurture"),  # the very instant until which it is history
+])  # fmt: skip
+def test_history_waits_for_an_act_of_the_lead(did: dict[str, list[float]], verdict: str) -> None:
+    """Known from history until yesterday: only what the lead did since then lets sales have it, and it is told so."""
+    state = a_state(did, **_READY)
+    held = judge(state, a_standing(history_until_ms=NOW_MS - DAY_MS), a_compiled_book(), NOW_MS)
+
+    assert judge(state, a_standing(), a_compiled_book(), NOW_MS).verdict == "ready"
+    assert held.verdict == verdict
+    assert ("history" in [one.field for one in held.reasons.missing]) == (verdict == "nurture")
+
+
 @pytest.mark.parametrize("days, track", [(10, "basics"), (61, "win_back")])
 def test_the_track_that_a_rep_chose_lasts_as_long_as_the_cool_down(days: float, track: str) -> None:
     """Handed back for a reason with a track of its own, it stays there until the reason is over."""

@@ -37,7 +37,8 @@ def with_points(book: CompiledBook, points: float) -> CompiledBook:
     """Return the rulebook in which a kind of its own, `bonus`, is worth so many points today."""
     own = {"half_life_days": 3650, "activities": {"bonus": {"points": points}}}
     made = compile_scoring(ScoringFile.model_validate(own))
-    return dataclasses.replace(book, scoring={**book.scoring, **made})
+    scoring = dataclasses.replace(book.scoring, kinds={**book.scoring.kinds, **made.kinds})
+    return dataclasses.replace(book, scoring=scoring)
 
 
 def after(

@@ -255,8 +255,13 @@ def test_names_are_kept_as_they_are(name: str) -> None:
 @pytest.mark.parametrize("type_", EVENT_TYPES)
 def test_events_survive_the_wire(type_: str) -> None:
     """What Tasuki writes it reads again as the same event, through strict JSON."""
+    did = (
+        {"sales_activity": "call_made", "by": "005"}
+        if type_ == "outcome.activity"
+        else {"activity": "demo_request"}
+    )
     event = understand(
-        a_document(type=type_, activity="demo_request", consent={"email": False}, opportunity="006-1", amount=1e6,
+        a_document(type=type_, **did, consent={"email": False}, opportunity="006-1", amount=1e6,
                    currency="JPY", title="部長", employees="101-500", country="jp"), NOW,
     )  # fmt: skip
     again = understand(loads(event.model_dump_json(exclude_none=True).encode()), NOW)

@@ -342,7 +342,7 @@ IDS = {
     "hubspot/workflow.contact-ja.json": "70100000102|1789441205000",
     "marketo/datastream.fill-out-form-ja.json": "ec2c6092-1e94-45e9-b2dd-0b6bad0baa60",
     "meta-lead-ads/leadgen.graph-lead-ja.json": "1459076748710713",
-    "salesforce/lead.outbound-message.ja.txt": "04l000000000001AAA",
+    "salesforce/lead.outbound-message.ja.txt": "04l000000000001AAA|2026-09-16T01:00:00.000+00:00",
     "salesforce/lead.cdc.converted.json": "00006948-0ac9-7da3-edb3-ea0e31b2334a|4|00Q000000000101",
     "salesforce/lead-outcome.platform-event.json": "/event/Lead_Outcome__e|2112",
     "segment/identify.json": "ajs-022bb90cbbac11e48dfcaa07a5b093db",
@@ -568,6 +568,51 @@ def test_an_open_opportunity_that_changes_is_no_news() -> None:
         "recordIds": ["006000000000201"],
     }
     assert read("salesforce", {"ChangeEventHeader": header, "NextStep": "call"}) == []
+
+
+_TASK = {
+    "Status": "Completed",
+    "TaskSubtype": "Call",
+    "WhoId": "00Q000000000101AAA",
+    "OwnerId": "005000000000301AAA",
+}
+
+
+@pytest.mark.parametrize("entity, values, what", [
+    ("Task", _TASK, "call_made"),
+    ("Task", {**_TASK, "CallDisposition": "留守番電話"}, "no_answer"),
+    ("Task", {**_TASK, "CallDisposition": "Left Voicemail"}, "no_answer"),
+    ("Task", {**_TASK, "TaskSubtype": "Email"}, "mail_sent"),
+    ("Task", {**_TASK, "Status": "完了", "IsClosed": True}, "call_made"),
+    ("Task", {**_TASK, "Status": "Not Started"}, None),
+    ("Task", {**_TASK, "TaskSubtype": "Task"}, None),
+    ("Task", {**_TASK, "WhoId": None}, None),
+    ("Event", {"WhoId": "003000000000001AAA", "OwnerId": "005", "EndDateTime": "2026-09-20T00:30:00Z"}, "meeting_held"),
+    ("Event", {"WhoId": "003000000000001AAA", "OwnerId": "005", "EndDateTime": "2026-09-20T02:00:00Z"}, None),
+    ("Event", {"WhoId": "003000000000001AAA", "OwnerId": "005"}, None),
+])  # fmt: skip
+def test_what_reps_did_is_read_from_salesforce(entity: str, values: dict[str, Any], what: str | None) -> None:
+    """Done calls, mails and meetings, each under one name however often its record is saved; plans are no news."""
+    header = {"entityName": entity, "changeType": "CREATE", "transactionKey": "t", "sequenceNumber": 1,
+              "commitTimestamp": 1789866000000, "recordIds": ["00T000000000001AAA"]}  # fmt: skip
+    found = read("salesforce", {"ChangeEventHeader": header, "WhatId": "006000000000201AAA", **values})
+    again = read(
+        "salesforce",
+        {"ChangeEventHeader": {**header, "transactionKey": "u"}, "WhatId": "006000000000201AAA", **values},
+    )
+
+    if what is None:
+        assert found == []
+        return
+    (made,) = good(found)
+    assert (made.type, made.data.sales_activity, made.data.by) == (
+        "outcome.activity",
+        what,
+        values["OwnerId"],
+    )
+    assert made.subject == values["WhoId"][:15]
+    assert made.data.opportunity == "006000000000201"
+    assert [one.id for one in good(again)] == [made.id]
 
 
 def test_short_and_long_salesforce_ids_are_one() -> None:

@@ -5,6 +5,8 @@ import typer
 from worker.cli import (
     absence,
     account,
+    backfill,
+    bulk,
     check,
     crm,
     demo,
@@ -41,6 +43,8 @@ app.command("web")(web.web)
 app.add_typer(run.db_app, name="db")
 app.command("send")(queue.send)
 app.command("drain")(drain.drain)
+app.command("import")(bulk.import_)
+app.command("backfill")(backfill.backfill)
 app.add_typer(lead.app, name="lead")
 app.add_typer(account.app, name="account")
 app.add_typer(enrichment.app, name="enrichment")

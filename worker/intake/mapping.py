@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.base import Contract
-from schemas.event import EventData, EventType
+from schemas.event import DEAL_STATUS, EventData, EventType
 from worker.intake.paths import compile_path
 
 Plain = str | int | float | bool
@@ -132,7 +132,9 @@ class Rule(Contract):
             raise ValueError("a lead.activity needs `activity` in its data")
         if self.type == "lead.consent" and not self.consent:
             raise ValueError("a lead.consent needs `consent`")
-        if self.type.startswith("outcome.") and "opportunity" not in self.data:
+        if self.type == "outcome.activity" and "sales_activity" not in self.data:
+            raise ValueError("an outcome.activity needs `sales_activity` in its data")
+        if self.type in DEAL_STATUS and "opportunity" not in self.data:
             raise ValueError("an outcome needs `opportunity` in its data")
         if self.subject is None and "email" not in self.data and "opportunity" not in self.data:
             raise ValueError("nobody is named: write `subject`, or `email` in data")

@@ -97,7 +97,7 @@ def insert_keys(connection: Connection, keys: dict[Key, int]) -> None:
 
 _LEAD_COLUMNS = (
     "l.lead_id, l.state, l.lifecycle_stage, l.track, l.recycle_count, l.recycled_at, l.cool_down_until,"
-    " l.buying_stage, l.persona, l.fit_grade, l.rule, l.account_key, l.owner, l.merged_into,"
+    " l.history_until, l.buying_stage, l.persona, l.fit_grade, l.rule, l.account_key, l.owner, l.merged_into,"
     " a.owner AS account_owner"
 )
 
@@ -139,12 +139,12 @@ def read_leads(connection: Connection, lead_ids: Iterable[int]) -> dict[int, Lea
 
 def _row(row: Any) -> LeadRow:
     (
-        lead_id, state, stage, track, recycle_count, recycled_at, cool_down_until, buying_stage, persona, fit_grade,
-        rule, account_key, owner, merged_into, account_owner,
+        lead_id, state, stage, track, recycle_count, recycled_at, cool_down_until, history_until, buying_stage, persona,
+        fit_grade, rule, account_key, owner, merged_into, account_owner,
     ) = row  # fmt: skip
     standing = Standing(
         stage, track, recycle_count, ms_or_none(recycled_at), ms_or_none(cool_down_until), buying_stage, persona,
-        fit_grade, rule,
+        fit_grade, rule, ms_or_none(history_until),
     )  # fmt: skip
     return LeadRow(
         lead_id, _state_decoder.decode(state), standing, account_key, account_owner, owner,
@@ -178,6 +178,7 @@ _JUDGED = {
     "updated_at": "instant",
 }  # fmt: skip
 _NEW = {**_JUDGED, "created_at": "instant"}
+_FROM_HISTORY = {**_NEW, "history_until": "instant"}
 _IN_JSON = {"instant": "bigint", "utf8": "text"}
 _UPDATE = (
     "UPDATE tasuki.lead l SET "  # noqa: S608 - constants
@@ -194,21 +195,37 @@ _INSTANTS = [at for at, kind in enumerate(_JUDGED.values()) if kind == "instant"
 
 
 def save_leads(
-    connection: Connection, made: Sequence[tuple[Any, ...]], changed: Sequence[tuple[Any, ...]]
-) -> None:
+    connection: Connection, made: Sequence[tuple[Any, ...]], changed: Sequence[tuple[Any, ...]],
+    history_ms: int | None = None,
+) -> None:  # fmt: skip
     """Write judged leads; columns as in `_JUDGED`, instants in ms.
 
     Args:
         connection: the transaction.
         made: those that it made.
         changed: those that were there, and that it locked.
+        history_ms: until when the made ones are known from history only.
 
     """
-    if made:
+    if made and history_ms is not None:
+        until = instant(history_ms)
+        copying.insert_new(connection, "lead", _FROM_HISTORY, ((*_in_copy(row), until) for row in made))
+    elif made:
         copying.insert_new(connection, "lead", _NEW, (_in_copy(row) for row in made))
     if changed:
         rows = [dict(zip(_JUDGED, (*row[:-2], row[-2].decode(), row[-1]), strict=True)) for row in changed]
         run(connection, _UPDATE, rows=as_json(rows))
+
+
+def mark_history(connection: Connection, lead_ids: Sequence[int], until_ms: int | None) -> None:
+    """Note that leads are known from history only until an instant, or (None) that they no longer are."""
+    if lead_ids:
+        run(
+            connection,
+            "UPDATE tasuki.lead SET history_until = to_timestamp(cast(:until AS bigint) / 1000.0)"
+            " WHERE lead_id = ANY(:ids)",
+            until=until_ms, ids=list(lead_ids),
+        )  # fmt: skip
 
 
 def _in_copy(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -28,6 +28,21 @@ _PERSON: Final = {
 _LEAD_EMAILS: Final = ("Lead_Email__c", "Contact_Email__c", "ContactEmail")
 _LOSS_REASONS: Final = ("Loss_Reason__c", "Lost_Reason__c", "Closed_Lost_Reason__c", "Reason__c")
 _OUTCOMES: Final = {"opened": "opened", "open": "opened", "won": "won", "lost": "lost"}
+#: Ids of opportunities begin so.
+_OPPORTUNITY: Final = "006"
+#: Results of a call in which nobody was spoken to; each org words its own.
+_NOT_REACHED: Final = (
+    "no answer",
+    "voicemail",
+    "voice mail",
+    "left message",
+    "busy",
+    "wrong number",
+    "不在",
+    "留守",
+    "応答なし",
+    "話中",
+)
 _SHORT, _LONG = 15, 18  # an 18-character id ends in a check of the other 15
 
 
@@ -45,12 +60,16 @@ def _streamed(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
     if not header:
         return [_platform_event(item, payload, source)]
     entity, change, ids = header.get("entityName"), str(header.get("changeType")), header.get("recordIds")
-    if entity not in ("Lead", "Contact", "Opportunity") or change == "DELETE":  # merging records deletes some
+    if (
+        entity not in ("Lead", "Contact", "Opportunity", "Task", "Event") or change == "DELETE"
+    ):  # merging records deletes some
         return []
     if change.startswith("GAP_") or not isinstance(ids, list) or any("*" in str(one) for one in ids):
         raise NotUnderstood("ChangeEventHeader", "a gap: the change is not told; read the record again")
     at = instant(header.get("commitTimestamp"), "commitTimestamp")
     transaction = need_key(header.get("transactionKey"), "transactionKey")
+    if entity in ("Task", "Event"):
+        return _activities(str(entity), payload, header, at, source)
     found = []
     for whom in (_short_id(need_key(one, "recordIds")) for one in ids):
         made = key(transaction, header.get("sequenceNumber"), whom)
@@ -78,6 +97,41 @@ def _news(
     return [("lead.consent", {**data, "consent": consent}) if consent else ("lead.captured", data)]
 
 
+def _activities(
+    entity: str, values: dict[str, Any], header: dict[str, Any], at: str, source: str
+) -> list[dict[str, Any]]:
+    """Read what a rep did; a change that does not say of whom, and what is still to be done, are no news."""
+    whom, what = values.get("WhoId"), _sales_activity(entity, values, at)
+    if what is None or not isinstance(whom, str):
+        return []
+    data = {"sales_activity": what, "by": values.get("OwnerId")}
+    deal = values.get("WhatId")
+    if isinstance(deal, str) and deal.startswith(_OPPORTUNITY):
+        data["opportunity"] = _short_id(deal)
+    done = values.get("CompletedDateTime") or values.get("EndDateTime")
+    when = at if done is None else min(at, instant(done, "CompletedDateTime"))
+    found = []
+    for one in header["recordIds"]:
+        made = key(entity, _short_id(need_key(one, "recordIds")), what)  # one act, however often it is saved
+        told = event(
+            "outcome.activity", key=made, source=source, time=when, subject=_short_id(whom), data=data
+        )
+        found.append(told if done is not None else {**told, "dated_by": "arrival"})
+    return found
+
+
+def _sales_activity(entity: str, values: dict[str, Any], at: str) -> str | None:
+    if entity == "Event":
+        end = values.get("EndDateTime")
+        return "meeting_held" if end is not None and instant(end, "EndDateTime") <= at else None
+    if not (is_yes(values.get("IsClosed")) or values.get("Status") in ("Completed", "完了")):
+        return None
+    if values.get("TaskSubtype") == "Call":
+        said = str(values.get("CallDisposition") or "").lower()
+        return "no_answer" if any(word in said for word in _NOT_REACHED) else "call_made"
+    return "mail_sent" if values.get("TaskSubtype") == "Email" else None
+
+
 def _deal(values: dict[str, Any], opportunity: str) -> dict[str, Any]:
     names = {**dict.fromkeys(_LEAD_EMAILS, "email"), "CurrencyIsoCode": "currency"}
     if is_yes(values.get("IsClosed")):
@@ -102,10 +156,10 @@ def _platform_event(item: dict[str, Any], values: dict[str, Any], source: str) -
 
 
 def _notification(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
-    made = key(need_key(item.get("Id"), "Id"))
     record = an_object(item.get("sObject"), "sObject")
     whom = _short_id(need_key(record.get("Id"), "sObject.Id"))
     at = instant(record.get("LastModifiedDate"), "sObject.LastModifiedDate")
+    made = key(need_key(item.get("Id"), "Id"), at)  # a repeat carries the record of now, and may tell more
     news = _news(str(record.get("@type")), record, whom, is_new=True)
     return [event(kind, key=made, source=source, time=at, subject=whom, data=data) for kind, data in news]
 
