@@ -18,7 +18,9 @@ from routing_rules.conditions import Node, Test, parse
 from routing_rules.facts import DAY_MS, gather
 from routing_rules.judge import judge
 from routing_rules.readiness import first_ready
+from routing_rules.thresholds import for_persona
 from schemas.activity import HAND_RAISES
+from schemas.base import Condition
 from schemas.decision import Judgement, Step, Way
 from schemas.lead import WITH_MARKETING, LeadState, Standing
 
@@ -212,12 +214,21 @@ def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) ->
 def _lines(book: CompiledBook) -> set[float]:
     """Return the values of engagement at which a readiness rule may begin to hold."""
     found: set[float] = set()
-    for name, operator, want in _operators(book.source.readiness.model_dump()["ready"]):
+    for name, operator, want in _operators(_ready_conditions(book)):
         if name == "engagement" and operator in ("gte", "eq"):
             found.add(float(want))
         elif name == "engagement" and operator == "gt":
             found.add(round(want + LEAST_POINTS, 2))
     return found
+
+
+def _ready_conditions(book: CompiledBook) -> list[Condition]:
+    """Return what the readiness rules ask for, of anybody and of each persona."""
+    rules = book.source.readiness.ready
+    return [
+        *(rule.when for rule in rules),
+        *(for_persona(rule, persona) for rule in rules for persona in rule.personas),
+    ]
 
 
 def _operators(node: Any) -> Iterator[tuple[str, str, Any]]:
@@ -239,7 +250,7 @@ def _kinds(book: CompiledBook) -> list[str]:
     earns = [kind for kind, rule in book.source.scoring.activities.items() if rule.points > 0]
     asked = [
         test.field.removeprefix("activity.")
-        for condition in (*book.source.journey.evidence.values(), *(r.when for r in book.source.readiness.ready))
+        for condition in (*book.source.journey.evidence.values(), *_ready_conditions(book))
         for test in _wanted(parse(condition, stages=book.stages))
         if test.spec.kind == "activity"
     ]  # fmt: skip
@@ -259,7 +270,7 @@ def _learnable(book: CompiledBook, state: LeadState, at_ms: int, asked: _Asked) 
     """Return what could become known of a lead, the least first, as the rules ask for it."""
     values = gather(state, asked.standing, at_ms, asked.owner).values
     conditions = [rule.when for persona in book.source.persona.personas for rule in persona.fit]
-    conditions += [rule.when for rule in book.source.readiness.ready]
+    conditions += _ready_conditions(book)
     wanted: dict[str, set[tuple[str, Any]]] = {}
     for condition in conditions:
         for test in _wanted(parse(condition, stages=book.stages)):

@@ -33,12 +33,12 @@ TABLE = """
 情シス部長800人 | pricing_view 1 2; webinar_attended 3 | new | evaluation_support | あと12.85点、またはウェビナー参加1回 | 12.85 points, or “Webinar attended” once
 情シス部長800人 | trial_started 5 | new | trial_coaching | あと18.77点、またはウェビナー参加1回 | 18.77 points, or “Webinar attended” once
 情シス部長800人 | demo_request 8 | new | evaluation_support | あと11.6点、または資料ダウンロード1回 | 11.6 points, or “White paper” once
-情シス課長100人 | webinar_registered 1 | new | back_office_basics | 料金ページの閲覧1回に加えて、あと32.26点 | “Pricing page” once, and 32.26 points
+情シス課長100人 | webinar_registered 1 | new | back_office_basics | トライアル開始1回 | “Trial started” once
 情シス担当40人 | product_login 1 2; trial_started 4 | new | trial_coaching | あと48.56点、または製品へのログイン1回 | 48.56 points, or “Log-in” once
 情シス担当40人 | pricing_view 1 2; case_study_view 3 | new | evaluation_support | あと65.53点 | 65.53 points
-経理課長80人 | newsletter_signup 10 | new | back_office_basics | 料金ページの閲覧1回に加えて、あと36.41点 | “Pricing page” once, and 36.41 points
+経理課長80人 | newsletter_signup 10 | new | back_office_basics | トライアル開始1回 | “Trial started” once
 経理課長80人 | whitepaper_download 2 | new | back_office_basics | トライアル開始1回 | “Trial started” once
-経理課長80人 | pricing_view 2 | new | evaluation_support | あと40.64点 | 40.64 points
+経理課長80人 | pricing_view 2 | new | evaluation_support | あと30.64点、またはトライアル開始1回 | 30.64 points, or “Trial started” once
 総務担当30人 | page_view 1 | new | basics | 料金ページの閲覧1回に加えて、あと79.03点 | “Pricing page” once, and 79.03 points
 総務課長60人 | newsletter_signup 10; email_click 1 2 | new | back_office_basics | トライアル開始1回 | “Trial started” once
 営業部長30人 | pricing_view 1 2 2; webinar_attended 5 | new | evaluation_support | あと44.64点 | 44.64 points
@@ -62,16 +62,16 @@ no address | pricing_view 2; webinar_attended 2 | new | evaluation_support | 連
 情シス部長800人 | pricing_view 1; webinar_attended 3 | declined not_now 10 | win_back | 2027-01-13 以降に、あと44.66点 | from 2027-01-13 on, 44.66 points
 情シス部長800人 | pricing_view 1 2; webinar_attended 1 3 | declined not_now 10 | win_back | 2027-01-13 以降に、あと39.16点、またはトライアル開始1回 | from 2027-01-13 on, 39.16 points, or “Trial started” once
 情シス部長800人 | pricing_view 1; webinar_attended 3 | declined not_now 61 | evaluation_support | あと22.21点、またはトライアル開始1回 | 22.21 points, or “Trial started” once
-経理課長80人 | whitepaper_download 2 | declined too_early 3 | back_office_basics | 2026-12-05 以降に、料金ページの閲覧1回に加えて、あと32.19点 | from 2026-12-05 on, “Pricing page” once, and 32.19 points
-経理課長80人 | whitepaper_download 2 | declined no_budget 30 | win_back | 2027-01-23 以降に、料金ページの閲覧1回に加えて、あと38.45点 | from 2027-01-23 on, “Pricing page” once, and 38.45 points
-総務課長60人 | pricing_view 3 | recycled no_response 5 | evaluation_support | 2026-12-10 以降に、あと44.66点 | from 2026-12-10 on, 44.66 points
+経理課長80人 | whitepaper_download 2 | declined too_early 3 | back_office_basics | 2026-12-05 以降に、トライアル開始1回 | from 2026-12-05 on, “Trial started” once
+経理課長80人 | whitepaper_download 2 | declined no_budget 30 | win_back | 2027-01-23 以降に、トライアル開始1回 | from 2027-01-23 on, “Trial started” once
+総務課長60人 | pricing_view 3 | recycled no_response 5 | evaluation_support | 2026-12-10 以降に、あと34.66点、またはトライアル開始1回 | from 2026-12-10 on, 34.66 points, or “Trial started” once
 営業部長5000人 | page_view 3 | recycled competitor_chosen 100 | win_back | 2027-02-12 以降に、料金ページの閲覧1回に加えて、あと39.94点 | from 2027-02-12 on, “Pricing page” once, and 39.94 points
 情シス部長800人 | whitepaper_download 150 | declined not_now 30 | win_back | 2026-12-24 以降に、料金ページの閲覧1回に加えて、あと39.97点 | from 2026-12-24 on, “Pricing page” once, and 39.97 points
 情シス部長800人 | whitepaper_download 30 | lost 他社に決定 10 | unchanged: outcome.lost | - | -
 情シス部長800人 | whitepaper_download 300 | lost 他社に決定 271 | win_back | 料金ページの閲覧1回に加えて、あと40点 | “Pricing page” once, and 40 points
 情シス部長800人 | pricing_view 300 | lost 予算がつかず（価格） 119 | unchanged: outcome.lost | - | -
 情シス部長800人 | pricing_view 300 | lost 予算がつかず（価格） 121 | evaluation_support | 料金ページの閲覧1回に加えて、あと40点 | “Pricing page” once, and 40 points
-経理課長80人 | page_view 200 | lost no reason 181 | win_back | 料金ページの閲覧1回に加えて、あと40点 | “Pricing page” once, and 40 points
+経理課長80人 | page_view 200 | lost no reason 181 | win_back | トライアル開始1回 | “Trial started” once
 情シス部長800人 | demo_request 0 | new | ready: understands and fits | - | -
 competitor CIO | demo_request 0 | new | disqualify: competitor | - | -
 学生 | whitepaper_download 1 | new | disqualify: student | - | -

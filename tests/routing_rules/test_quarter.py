@@ -216,13 +216,13 @@ def test_a_planted_fault_is_caught(
 ) -> None:
     """Weeks with the end of summer time, and one thing broken: the check of that thing says so."""
     fault(monkeypatch)
-    found = lived_through(1_500, days=40, tight=9).found
+    found = lived_through(2_000, days=40, tight=9).found
     assert all(found[kind] for kind in caught), found
 
 
 def test_the_small_quarter_of_the_faults_is_without_fault() -> None:
     """What the planted faults are measured against."""
-    watch = lived_through(1_500, days=40, tight=9)
+    watch = lived_through(2_000, days=40, tight=9)
     assert not watch.found, watch.said
 
 
