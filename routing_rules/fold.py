@@ -89,16 +89,16 @@ def _both(one: Deal, other: Deal) -> Deal:
     """Return what two words on a deal say together: the newest status, and the newest of each that was said."""
     newest = max(one, other, key=lambda deal: (deal.at_ms, _STEP[deal.status]))
     at_ms = newest.at_ms
-    said = []
-    for name in ("amount", "currency", "reason"):
+    said: dict[str, Any] = {}
+    for name in ("amount", "currency", "reason", "stage"):
         words = [
             (getattr(deal, f"{name}_ms") or deal.at_ms, value)
             for deal in (one, other)
             if (value := getattr(deal, name)) is not None
         ]
-        said.append(max(words, default=(at_ms, None)))
-    values, times = zip(*((value, None if since == at_ms else since) for since, value in said), strict=True)
-    return Deal(at_ms, newest.status, *values, *times)
+        since, said[name] = max(words, default=(at_ms, None))
+        said[f"{name}_ms"] = None if since == at_ms else since
+    return Deal(at_ms, newest.status, **said)
 
 
 def _count(state: LeadState, kind: str, at_ms: int, touch: tuple[int, int, int, int] | None) -> None:

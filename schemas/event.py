@@ -183,6 +183,8 @@ class EventData(BaseModel):
     consent: dict[Literal["email", "phone", "all"], bool | None] | None = None
     #: The CRM's key of the opportunity, for outcomes.
     opportunity: Line | None = None
+    #: Where it stands, in the CRM's words.
+    opportunity_stage: Line | None = None
     amount: Amount | None = None
     #: ISO 4217 code of three letters.
     currency: Currency | None = None
@@ -242,7 +244,7 @@ SALES_ACTIVITY: Final = "outcome.activity"
 #: Fields of `data` on how an activity came about.
 _TOUCH: Final = frozenset({"mail_id", "mail_link", "mail_sent_at", "user_agent", "machine"})
 _NOT_PROFILE: Final = (
-    "activity", "consent", "opportunity", "amount", "currency", "reason", "sales_activity", "by", *_TOUCH,
+    "activity", "consent", "opportunity", "opportunity_stage", "amount", "currency", "reason", "sales_activity", "by", *_TOUCH,
 )  # fmt: skip
 #: Fields of `data` that describe the lead itself; the others are what it did, permits or bought.
 PROFILE: Final = frozenset(name for name in EventData.model_fields if name not in _NOT_PROFILE)
@@ -310,6 +312,7 @@ def flatten(
     currency, reason = pop("currency", None), pop("reason", None)
     touch = None if _TOUCH.isdisjoint(said) else _touch(said)
     sales, by = pop("sales_activity", None), pop("by", None)
+    stage = pop("opportunity_stage", None)
     if subject and "@" in subject and "email" not in said and keys and keys[0][0] == "email":
         said["email"] = keys[0][1]
     status = DEAL_STATUS.get(event_type)
@@ -319,7 +322,7 @@ def flatten(
         return LeadEvent(
             event_id, source, event_type, at_ms, keys, said, activity, consent, None, None, touch
         )
-    deal = Deal(at_ms, status, amount, currency, reason)
+    deal = Deal(at_ms, status, amount, currency, reason, stage=stage)
     return LeadEvent(
         event_id, source, event_type, at_ms, keys, said, activity, consent, opportunity, deal, touch
     )

@@ -31,6 +31,9 @@ class Deal(msgspec.Struct, array_like=True, frozen=True):
     amount_ms: int | None = None
     currency_ms: int | None = None
     reason_ms: int | None = None
+    #: Where it stands, in the CRM's words.
+    stage: str | None = None
+    stage_ms: int | None = None
 
 
 class LeadState(msgspec.Struct, omit_defaults=True):

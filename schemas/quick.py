@@ -229,7 +229,7 @@ def _country(value: Any) -> str:
 _CHANNELS: Final = frozenset({"email", "phone", "all"})
 _REP = r"[a-z][a-z0-9_]{0,63}"
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(PROFILE | {"opportunity", "reason", "by"}, _line(500)),
+    **dict.fromkeys(PROFILE | {"opportunity", "opportunity_stage", "reason", "by"}, _line(500)),
     **dict.fromkeys(("mail_link", "user_agent"), _line(4_000)),
     "mail_id": _line(500),
     "mail_sent_at": _at_ms,

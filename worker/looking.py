@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 from routing_rules.outreach import as_data
 from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
+from schemas.lead import LeadState
 from worker import rulebooks
 from worker.explaining import held_words
+from worker.judging import utc_ms
 from worker.now import now
 from worker.outreach import ask_all, asked_now
 from worker.store import leads, reading
@@ -34,7 +36,17 @@ def look_at_held(connection: Connection, who: str) -> dict[str, Any]:
     found = look_at_lead(connection, who)
     row = leads.read_lead(connection, found["lead_id"])
     found["nurture"] = None if row is None else held_words(row, rulebooks.current(connection))
+    found["opportunities"] = [] if row is None else opportunities(row.state)
     return found
+
+
+def opportunities(state: LeadState) -> list[dict[str, Any]]:
+    """Return what the CRM said of each opportunity of a lead, the newest first."""
+    return [
+        {"opportunity": name, "status": deal.status, "stage": deal.stage, "amount": deal.amount,
+         "currency": deal.currency, "reason": deal.reason if deal.status == "lost" else None, "at": utc_ms(deal.at_ms)}
+        for name, deal in sorted(state.deals.items(), key=lambda item: -item[1].at_ms)
+    ]  # fmt: skip
 
 
 def ask_gate(

@@ -19,7 +19,7 @@ from worker.cli.main import app
 from worker.intake.adapters.registry import ADAPTERS
 from worker.settings import settings
 
-SCHEMA = Path(__file__).parent.parent / "samples" / "asyncapi" / "schema-3.0.0.json"
+SCHEMA = Path(__file__).parent / "asyncapi" / "schema-3.0.0.json"
 DOCUMENT = document("0.1.0", sorted(ADAPTERS))
 
 

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from typer.testing import CliRunner
 
+from schemas.lead import Deal
 from tests.fixtures.clocks import put_in_force
 from tests.fixtures.system import READY, System, event
 from worker import rulebooks
 from worker.acting import act
+from worker.cli.main import app
 from worker.handing import hand_over
+from worker.looking import look_at_held
 from worker.now import now
 from worker.settings import settings
 from worker.store.db import in_transaction
@@ -41,8 +45,8 @@ def deal(system: System, email: str = HANAKO) -> dict[str, Any]:
     words = state["deals"]["006"]
     return {
         name: word
-        for name, word in zip(("status", "amount", "currency", "reason"), words[1:5], strict=True)
-        if word is not None
+        for name, word in zip(Deal.__struct_fields__, words, strict=True)
+        if word is not None and not name.endswith("_ms")
     }
 
 
@@ -80,7 +84,12 @@ TOLD: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
         [outcome("l", "lost", 10), outcome("o2", "opened", 11)], "sql", {"status": "opened"},
     ),
     "a stage further": (
-        [OPENED, outcome("s", "opened", 11, amount=900_000)], "sql", {"status": "opened", "amount": 9e5, "currency": "JPY"},
+        [OPENED, outcome("s", "opened", 11, amount=900_000, opportunity_stage="提案・見積")], "sql",
+        {"status": "opened", "amount": 9e5, "currency": "JPY", "stage": "提案・見積"},
+    ),
+    "two stages further, and won by a word that tells none": (
+        [OPENED, outcome("s", "opened", 10, opportunity_stage="提案"), outcome("t", "opened", 11, opportunity_stage="最終交渉"), WON],
+        "won", {"status": "won", "amount": 1.2e6, "currency": "JPY", "stage": "最終交渉"},
     ),
     "the amount corrected afterwards": (
         [OPENED, WON, outcome("w2", "won", 14, amount=1_150_000)], "won", {"status": "won", "amount": 1.15e6, "currency": "JPY"},
@@ -333,3 +342,19 @@ def test_an_activity_of_sales_is_not_the_leads(system: System, data: dict[str, A
     system.send([{**made, "data": {**made["data"], **data}}])
     system.drain_here()
     assert system.sql("SELECT place FROM tasuki.quarantine") == [(place,)]
+
+
+def test_deals_are_shown_with_their_stage(system: System) -> None:
+    """`lead show` and the API tell status, stage, amount and currency of each."""
+    system.send(
+        [event(1, email=HANAKO, **READY), OPENED, outcome("s", "opened", 11, opportunity_stage="提案・見積")]
+    )
+    system.drain_here()
+    told = CliRunner().invoke(app, ["lead", "show", HANAKO, "--json"]).output
+    (shown,) = json.loads(told)["opportunities"]
+    assert shown.pop("at").startswith("2026-11-23T")
+    assert shown == {
+        "opportunity": "006", "status": "opened", "stage": "提案・見積", "amount": 1e6, "currency": "JPY", "reason": None,
+    }  # fmt: skip
+    (over_http,) = in_transaction(lambda c: look_at_held(c, HANAKO))["opportunities"]
+    assert over_http["stage"] == "提案・見積"

@@ -123,7 +123,7 @@ SAID: dict[str, list[tuple[str, str | None, str, dict[str, Any]]]] = {
             "outcome.won",
             "deal:18800000777",
             "2026-10-30T08:00:00",
-            {"opportunity": "18800000777", "amount": 1_200_000},
+            {"opportunity": "18800000777", "amount": 1_200_000, "opportunity_stage": "closedwon"},
         ),
         (
             "outcome.lost",
@@ -280,10 +280,20 @@ SAID: dict[str, list[tuple[str, str | None, str, dict[str, Any]]]] = {
         ),
     ],
     "salesforce/opportunity.cdc.won-ja.json": [
-        ("outcome.won", "006000000000201", "2026-10-30T08:00:00", {"amount": 1_200_000})
+        (
+            "outcome.won",
+            "006000000000201",
+            "2026-10-30T08:00:00",
+            {"amount": 1_200_000, "opportunity_stage": "Closed Won"},
+        )
     ],
     "salesforce/opportunity.outbound-message.ja.txt": [
-        ("outcome.won", "006000000000201", "2026-10-30T08:00:00", {"amount": 1_200_000, "reason": None}),
+        (
+            "outcome.won",
+            "006000000000201",
+            "2026-10-30T08:00:00",
+            {"amount": 1_200_000, "reason": None, "opportunity_stage": "Closed Won"},
+        ),
         (
             "outcome.lost",
             "006000000000202",

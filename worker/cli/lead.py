@@ -38,7 +38,7 @@ from worker.cli.common import (
 from worker.cli.lead_explain import explain_decisions, print_held, print_ways
 from worker.explaining import explain_now, held_words
 from worker.learned import chance_of
-from worker.looking import ask_gate, look_at_lead
+from worker.looking import ask_gate, look_at_lead, opportunities
 from worker.now import now_ms
 from worker.screen import safe
 from worker.store import leads, reading
@@ -72,6 +72,7 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     lead["facts"] = [
         {"field": one.field, "value": one.value, "source": one.source, "at": utc(one.at_ms)} for one in facts
     ]
+    lead["opportunities"] = opportunities(row.state)
     if as_json:
         print_json(lead)
         return
@@ -82,7 +83,7 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
         print_held(lead["nurture"])
     if lead["waiting"]:
         print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
-    for name in ("facts", "assignments", "clocks", "events"):
+    for name in ("facts", "opportunities", "assignments", "clocks", "events"):
         rows = lead[name]
         if rows:
             columns = [key for key in rows[0] if key not in ("lead_id", "rulebook_version")]

@@ -126,6 +126,8 @@ class Deal:
     currency: str | None = None
     reason: str | None = None
     owner: str | None = None
+    #: In the CRM's own words.
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _deal(row: _Row, people: Sequence[str], emails: Mapping[str, str], mapping: 
         opportunity=str(row["id"]), status="won" if won else "lost" if closed else "opened",
         at=_at(said["hs_lastmodifieddate"]), people=tuple(people),
         emails=tuple(emails[one] for one in people if one in emails), amount=said.get("amount"),
-        currency=said.get(mapping.currency or ""), owner=said.get("hubspot_owner_id"),
+        currency=said.get(mapping.currency or ""), owner=said.get("hubspot_owner_id"), stage=said.get("dealstage"),
         reason=said.get(mapping.lost_reason or "") if closed and not won else None,
     )  # fmt: skip
 

@@ -132,7 +132,7 @@ def _outcome(
     if subject is None and email is None and (f"deal:{source}", deal.opportunity) not in keys:
         return None
     data = {
-        "opportunity": deal.opportunity, "amount": money(deal.amount), "currency": deal.currency,
+        "opportunity": deal.opportunity, "opportunity_stage": deal.stage, "amount": money(deal.amount), "currency": deal.currency,
         "reason": deal.reason, "email": email, "account_owner": reps.get(deal.owner or ""),
     }  # fmt: skip
     return _named(f"outcome.{deal.status}", deal.opportunity, source, deal.at, subject, data)

@@ -98,5 +98,5 @@ def _deal(row: dict[str, Any], leads: list[dict[str, Any]], mapping: CrmMapping)
         people=tuple(dict.fromkeys(short_id(one) for one in people)),
         emails=tuple(dict.fromkeys(email.lower() for email in emails if email)),
         amount=row.get("Amount"), reason=row.get(mapping.lost_reason or "") if status == "lost" else None,
-        currency=row.get(mapping.currency or ""), owner=row.get("OwnerId"),
+        currency=row.get(mapping.currency or ""), owner=row.get("OwnerId"), stage=row.get("StageName"),
     )  # fmt: skip

@@ -68,6 +68,9 @@ class Lead(_Row):
     assignments: list[Assignment]
     clocks: list[dict[str, Any]]
     events: list[dict[str, Any]] = Field(description="The newest twenty.")
+    opportunities: list[dict[str, Any]] = Field(
+        description="What the CRM said of each: status, stage, amount, currency, reason; the newest first."
+    )
     nurture: dict[str, Any] | None = Field(
         description="Of a held lead: its track, what is missing in words, the smallest changes, what comes next."
     )

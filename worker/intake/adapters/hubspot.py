@@ -102,6 +102,8 @@ def _deal(item: dict[str, Any], deal: str, at: str, source: str, told: dict[str,
     """Read a deal's stage, with the amount and the reason of the same delivery; alone those tell nothing."""
     status = {"closedwon": "won", "closedlost": "lost"}.get(str(item.get("propertyValue")), "opened")
     data = {"opportunity": deal, "amount": money(told.get("amount"))}
+    if item.get("propertyName") == "dealstage":
+        data["opportunity_stage"] = item.get("propertyValue")
     if status == "lost":
         data["reason"] = told.get("reason")
     made = _name(item, deal, *([digest(told)] if told else []))

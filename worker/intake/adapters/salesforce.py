@@ -133,7 +133,11 @@ def _sales_activity(entity: str, values: dict[str, Any], at: str) -> str | None:
 
 
 def _deal(values: dict[str, Any], opportunity: str) -> dict[str, Any]:
-    names = {**dict.fromkeys(_LEAD_EMAILS, "email"), "CurrencyIsoCode": "currency"}
+    names = {
+        **dict.fromkeys(_LEAD_EMAILS, "email"),
+        "CurrencyIsoCode": "currency",
+        "StageName": "opportunity_stage",
+    }
     if is_yes(values.get("IsClosed")):
         names |= dict.fromkeys(_LOSS_REASONS, "reason")
     amount = money(values.get("Amount"), "Amount")
