@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,13 @@ def test_headers_without_end_are_hung_up_on(base: str) -> None:
         for _ in range(3):  # on one connection: each is counted for itself
             one.sendall(sent)
             assert one.recv(4_096).startswith(b"HTTP/1.1 200")
-        with pytest.raises(OSError):  # noqa: PT012 - at which of them it notices is not ours to say
+        answer = b""
+        with suppress(ConnectionError):  # at which of them it notices, the sender may be told or not
             one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
             for number in range(2_000):
                 one.sendall(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
+            answer = one.recv(4_096)  # whoever goes on reading answers nothing, and this times out
+        assert not answer or b" 431 " in answer
 
 
 def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     said = "\n".join(line[:300] for line in ran.stdout.splitlines())
     assert ran.returncode == 0, said[-20_000:] + ran.stderr[-2_000:]
-    assert "Tested: 10" in ran.stdout, said[-4_000:]
+    assert "Tested: 11" in ran.stdout, said[-4_000:]
     assert number
     web.system.drain_here()
     assert web.system.broken() == []

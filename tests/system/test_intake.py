@@ -313,7 +313,9 @@ def test_the_web_takes_webhooks(sources: Path, system: System, monkeypatch: pyte
 
 
 def test_without_sources_the_web_takes_none(system: System) -> None:
-    """No file of sources, no door."""
+    """No file of sources: whoever sends is asked to come again, and told why."""
     with TestClient(create_app(), base_url="http://localhost") as client:
-        assert client.post("/intake/zapier", json={}).status_code == 404
+        answer = client.post("/intake/zapier", json={})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "300")
+        assert "no source is configured" in answer.text
     assert queue.backlog() == 0

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def scope_of(request: Request, path: str | None = None) -> dict[str, Any]:
 
 
 def call(app: IntakeApp, scope: dict[str, Any], caller: Caller) -> Caller:
-    asyncio.run(app(scope, caller.receive, caller.send))
+    with ThreadPoolExecutor(1) as aside:  # a browser of another test may have its loop in this thread
+        aside.submit(asyncio.run, app(scope, caller.receive, caller.send)).result()
     return caller
 
 

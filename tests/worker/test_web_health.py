@@ -109,7 +109,7 @@ def test_a_fault_of_ours_is_logged_by_its_type_and_told_without_detail(
     def fail(*_: object) -> None:
         raise RuntimeError("hanako@sakura.example.co.jp")
 
-    monkeypatch.setattr("worker.web.leads.look_at_lead", fail)
+    monkeypatch.setattr("worker.web.leads.look_at_held", fail)
     answer = web.client.get("/v1/leads/1", headers=web.token())
 
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:tasuki:problem:failed")
