@@ -55,7 +55,7 @@ ON CONFLICT DO NOTHING
 _ASSIGNMENTS: Final = f"""
 INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, rulebook_version)
 SELECT {FIRST_ID} + n,
-    CASE WHEN n <= %(known)s THEN (%(reps)s::text[])[1 + n %% %(reps_count)s] ELSE 'rep_' || n %% 9973 END,
+    CASE WHEN n <= %(known)s THEN (%(reps)s::text[])[1 + n %% %(reps_count)s] ELSE (%(others)s::text[])[1 + n %% %(others_count)s] END,
     'inside_sales', 'otherwise', 'least_loaded', 'standard', {_NOW} - interval '3 days', {_NOW} - interval '3 days', 1
 FROM generate_series(%(first)s::integer, %(last)s) AS n
 """
@@ -78,17 +78,21 @@ def held_leads(rig: Rig, count: int, *, keys: bool = False) -> None:
     _run(rig, _values(1, count), _LEADS, *([_KEYS] if keys else []))
 
 
-def open_clocks(rig: Rig, count: int, with_known_reps: int, reps: list[str]) -> None:
+def open_clocks(rig: Rig, count: int, with_members: int, reps: list[str], others: list[str]) -> None:
     """Make leads that are offered to somebody, each with a clock that runs for weeks.
 
     Args:
         rig: where.
         count: how many.
-        with_known_reps: the first so many are with reps of the rulebook, the others with many more.
-        reps: those of the rulebook.
+        with_members: the first so many are with members of the pool, the rest with other reps of the rulebook: of a
+            rep whom it does not have, all would go back into the line.
+        reps: the members.
+        others: reps of other pools.
 
     """
-    values = _values(1, count) | {"known": with_known_reps, "reps": reps, "reps_count": len(reps)}
+    values = _values(1, count) | {
+        "known": with_members, "reps": reps, "reps_count": len(reps), "others": others, "others_count": len(others),
+    }  # fmt: skip
     leads = _LEADS.replace("'nurture'", "'mql'").replace(
         f"{_NOW} + interval '30 days' + n * interval '1 second', t.version", "NULL, t.version"
     )

@@ -23,10 +23,16 @@ def measure(rig: Rig, sizes: Sizes, figures: Figures, say: Say) -> None:
     """Time sweeps that find nothing; then let the worker handle many clocks that fell due."""
     with transaction() as connection:
         team = rulebooks.current(connection).team
-    reps = [member.rep for member in team.pools["inside_sales"].members]
+    pool = team.pools["inside_sales"]
+    reps = [member.rep for member in pool.members]
+    others = [
+        rep.spec.id
+        for rep in team.reps.values()
+        if rep.spec.active and rep.spec.id not in {*reps, pool.manager}
+    ]
     runs = min(sizes.runs, sizes.long_runs)
     say(f"making {sizes.open_clocks:,} open clocks")
-    bulk.open_clocks(rig, sizes.open_clocks, sizes.due_clocks * runs, reps)
+    bulk.open_clocks(rig, sizes.open_clocks, sizes.due_clocks * runs, reps, others)
     for _ in range(sizes.runs):
         ms = _none_due()
         figures.add("clocks.none_due", ms, "ms in the database", open_clocks=sizes.open_clocks)

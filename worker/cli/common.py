@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from schemas.base import Lang
@@ -135,5 +136,8 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows for people."""
-    console.print(make_table(title, columns, rows))
+    """Print rows for people; the title stands in one line, however narrow the columns are."""
+    table = make_table(title, columns, rows)
+    table.title = None
+    console.print(Text(f"\n{title.strip()}", style="bold"), soft_wrap=True)
+    console.print(table)
