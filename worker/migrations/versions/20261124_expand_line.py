@@ -7,8 +7,12 @@ down_revision = "20261124_neighbours"
 
 
 def upgrade() -> None:
-    """Add two indexes and a function."""
-    op.execute("CREATE INDEX waiting_full ON tasuki.waiting (pool) WHERE reason = 'full'")
+    """Add three indexes, a function, and the bounds within which the line is chosen from."""
+    op.execute("ALTER TABLE tasuki.waiting ADD CONSTRAINT waiting_priority CHECK (priority BETWEEN 0 AND 9)")
+    op.execute("CREATE INDEX waiting_lane ON tasuki.waiting (pool, priority, ready_at, lead_id)")
+    op.execute(
+        "CREATE INDEX waiting_full ON tasuki.waiting (pool, priority, ready_at, lead_id) WHERE reason = 'full'"
+    )
     op.execute("CREATE INDEX lead_merged ON tasuki.lead (merged_into) WHERE merged_into IS NOT NULL")
     op.execute(
         "CREATE FUNCTION tasuki.one_person(lead bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$"
