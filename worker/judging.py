@@ -233,7 +233,7 @@ def judge_and_save(
     decided, waiting = [], []
     taken_back: list[tuple[int, str]] = []
     opened: list[int] = []
-    tracked: list[tuple[int, Judgement]] | None = [] if history_ms is None and nurturing.is_on() else None
+    tracked: list[tuple[int, Judgement]] | None = [] if nurturing.is_on() else None
     held: list[int] = []
     for row in rows:
         if history_ms is None:
@@ -260,7 +260,8 @@ def judge_and_save(
     sold = [row[0] for row in decided if row[4] in WITH_SALES]
     crm.mark(connection, sold if history_ms is None else [], now)
     if tracked:
-        nurturing.follow_tracks(connection, nurturing.wanted_of(tracked), loaded, now)
+        wanted = nurturing.wanted_of(tracked, only_ends=history_ms is not None)
+        nurturing.follow_tracks(connection, wanted, loaded, now)
     result.ready += len(waiting)
     result.freed |= _tell_sales(connection, waiting, opened, taken_back, now)
 
@@ -286,15 +287,22 @@ def _waiting_row(row: LeadRow, route: Route, version: int, now_ms: int) -> dict[
 
 
 def _judge_history(row: LeadRow, loaded: Loaded, now_ms: int, history_ms: int, held: list[int]) -> Judgement:
-    """Judge a lead by what is history: it is held where that alone would hand it over."""
-    if row.is_new:
+    """Judge a lead by what is history: it is held where that alone would hand it over, now or once it is no longer barred."""
+    if row.is_new or _would_be_ready(row, loaded, now_ms):
         row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
-    verdict = judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
-    if verdict.verdict != "ready" or row.is_new:
-        return verdict
-    held.append(row.lead_id)
-    row.standing = msgspec.structs.replace(row.standing, history_until_ms=history_ms)
+        if not row.is_new:
+            held.append(row.lead_id)
     return judge(row.state, row.standing, loaded.book, now_ms, row.account_owner, news_only=True)
+
+
+def _would_be_ready(row: LeadRow, loaded: Loaded, now_ms: int) -> bool:
+    """Tell whether a lead would be ready were it neither cooling down nor lost: both end by time alone."""
+    standing = msgspec.structs.replace(row.standing, cool_down_until_ms=None)
+    state = row.state
+    if standing.lifecycle_stage == "lost":
+        standing = msgspec.structs.replace(standing, lifecycle_stage="nurture")
+        state = msgspec.structs.replace(state, deals={})
+    return judge(state, standing, loaded.book, now_ms, row.account_owner, news_only=True).verdict == "ready"
 
 
 def _is_news(before: Standing, verdict: Judgement) -> bool:

@@ -94,6 +94,8 @@ def merge_leads(
     """
     if any(row.merged_into is not None for row in rows.values()):
         raise Clash
+    if gone in rows:  # while it still has the keys by which the MA platform knows it
+        nurturing.merged_away(connection, gone, now)
     before = run(
         connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :kept", kept=kept
     ).all()  # fmt: skip
@@ -139,7 +141,6 @@ def merge_leads(
         " AND (lead_a, lead_b) IN ((:kept, :gone), (:gone, :kept))",
         now=now, kept=kept, gone=gone,
     )  # fmt: skip
-    nurturing.merged_away(connection, gone, now)
     crm.mark(connection, [kept, gone], now)  # the one is written; the other's record goes over to it
     log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 

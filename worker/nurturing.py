@@ -128,12 +128,18 @@ _WHY: Final = {
 }
 
 
-def wanted_of(rows: Sequence[tuple[int, Any]]) -> dict[int, tuple[str | None, str]]:
-    """Return for judged leads, given as (lead, judgement), the track on which each should be, and why."""
+def wanted_of(
+    rows: Sequence[tuple[int, Any]], *, only_ends: bool = False
+) -> dict[int, tuple[str | None, str]]:
+    """Return for judged leads, given as (lead, judgement), the track on which each should be, and why.
+
+    With `only_ends` leads that belong on a track are left out: history may stop what runs, and begins nothing.
+    """
     return {
         lead_id: (
             verdict.track if verdict.lifecycle_stage in ("inquiry", "nurture") else None,
             verdict.reasons.rule or "chosen",
         )
         for lead_id, verdict in rows
+        if not only_ends or verdict.lifecycle_stage not in ("inquiry", "nurture") or verdict.track is None
     }

@@ -7,13 +7,16 @@ processes take sets of their own, as locked rows are skipped.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
 
+from schemas.errors import Away
 from worker import rulebooks
 from worker.judging import Judged, rejudge
+from worker.logs import get_logger
 from worker.now import now
 from worker.store.db import in_transaction, run
 from worker.sweeping import BATCH, due_reviews
@@ -22,6 +25,10 @@ from worker.sweeping import BATCH, due_reviews
 SET: Final = BATCH
 #: Wall seconds for which one task goes on; then others have their turn.
 SHARE_S: Final = 1.0
+#: After which a lead that could not be judged is looked at again.
+PUT_OFF: Final = timedelta(hours=1)
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,48 @@ class Progress:
 
 
 def review_set() -> tuple[Judged, int]:
-    """Judge one set of leads that are due again; return what came of it and how many they were."""
-    return in_transaction(_review_set)
+    """Judge one set of leads that are due again; return what came of it and how many they were.
+
+    Where the set fails, each is judged by itself: one that cannot be judged is looked at again in an hour, and
+    holds up no other.
+
+    Raises:
+        Away: the database is away.
+
+    """
+    try:
+        return in_transaction(_review_set)
+    except (Away, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # whatever it is, the other reviews are kept
+        log.exception("review.failed", what="set")
+        return _one_by_one()
+
+
+def _one_by_one() -> tuple[Judged, int]:
+    at = now()
+    lead_ids = in_transaction(lambda connection: due_reviews(connection, at))
+    total = Judged()
+    for lead_id in lead_ids:
+        try:
+            judged = in_transaction(lambda c, one=lead_id: rejudge(c, [one], rulebooks.current(c), at))  # type: ignore[misc]
+        except (Away, SoftTimeLimitExceeded):
+            raise
+        except Exception:
+            log.exception("review.failed", what="lead", lead_id=lead_id)
+            in_transaction(lambda c, one=lead_id: _put_off(c, one, at + PUT_OFF))  # type: ignore[misc]
+        else:
+            total.ready += judged.ready
+            total.pools |= judged.pools
+            total.freed |= judged.freed
+    return total, len(lead_ids)
+
+
+def _put_off(connection: Connection, lead_id: int, until: datetime) -> None:
+    run(
+        connection, "UPDATE tasuki.lead SET review_at = :until WHERE lead_id = :i",
+        until=until, i=lead_id,
+    )  # fmt: skip
 
 
 def _review_set(connection: Connection) -> tuple[Judged, int]:

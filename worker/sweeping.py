@@ -93,7 +93,7 @@ def sweep_clocks(
     messages: list[dict[str, Any]] = []
     if warn:
         rows_of.warn(connection, {row.clock_id: reached[row.clock_id] for row in warn}, now)
-        overdue = {row.clock_id for row in breach}
+        overdue = {row.clock_id for row in due if row.due_at <= now}  # those that were just ended, too
         for row in warn:
             if row.clock_id not in overdue:
                 step = _warning_step(row, reached[row.clock_id])

@@ -266,10 +266,12 @@ def _part_sales(connection: Connection, merge: Any, kept: int, gone: int) -> Non
     )  # fmt: skip
     run(
         connection,
-        "UPDATE tasuki.lead SET history_until = b.history_until"
-        " FROM jsonb_to_record(cast(:before AS jsonb)) AS b(history_until timestamptz)"
-        " WHERE lead_id = :k AND cast(:before AS jsonb) ? 'history_until'",
-        k=kept, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
+        # only while the mark is the one that the merge made: a later one stays, and so does a release
+        "UPDATE tasuki.lead k SET history_until = b.history_until FROM tasuki.lead g,"
+        " jsonb_to_record(cast(:before AS jsonb)) AS b(history_until timestamptz)"
+        " WHERE k.lead_id = :k AND g.lead_id = :g AND cast(:before AS jsonb) ? 'history_until'"
+        " AND k.history_until = greatest(b.history_until, g.history_until)",
+        k=kept, g=gone, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
     )  # fmt: skip
     if not goes_back:
         run(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from worker.handing import hand_over
 from worker.judging import rejudge
 from worker.now import now
 from worker.store.db import in_transaction
+from worker.sweeping import due_reviews
 
 LAST_YEAR = "2025-11-20T10:00:00+09:00"
 LAST_WEEK = "2026-11-19T10:00:00+09:00"
@@ -66,6 +68,12 @@ def stages(system: System) -> dict[str, int]:
     return dict(system.sql("SELECT lifecycle_stage, count(*) FROM tasuki.lead GROUP BY 1"))
 
 
+def past_the_mark(system: System) -> None:
+    """Wait until the clock of tests, which is slow, has gone on since the import: what comes now comes later."""
+    mark = system.one("SELECT max(history_until) FROM tasuki.lead")
+    eventually(lambda: now() > mark + timedelta(milliseconds=1), "a later instant")
+
+
 def test_history_wakes_nobody_and_the_next_act_does(system: System, tmp_path: Path) -> None:
     """Ready by history alone: held, and said why; at the next act of its own, and not before, a rep has it."""
     file = a_file(tmp_path, [ready(1), ready(2), event(3, email="p3@x.example.com", time=LAST_YEAR)])
@@ -89,6 +97,7 @@ def test_history_wakes_nobody_and_the_next_act_does(system: System, tmp_path: Pa
     system.drain_here()
     assert not any(awake(system).values())
 
+    past_the_mark(system)
     system.send([event("p", activity="page_view", **who)])
     system.drain_here()
     assert awake(system)["assignment"] == 1
@@ -397,3 +406,52 @@ def test_live_events_do_not_stand_behind_history(system: System, tmp_path: Path)
     process.kill()
     process.communicate()
     assert max(waits) < 3.0
+
+
+def of_source(system: System, one: dict[str, Any]) -> dict[str, Any]:
+    """Return an event of history under the source of the live ones, whose keys it shares."""
+    return {**one, "source": system.one("SELECT source FROM tasuki.event LIMIT 1")}
+
+
+def look_again(at: datetime) -> None:
+    """Judge whom a sweep at `at` finds due."""
+    in_transaction(lambda c: rejudge(c, due_reviews(c, at), rulebooks.current(c), at))
+
+
+def test_history_under_a_cool_down_is_held_when_that_ends(system: System, tmp_path: Path) -> None:
+    """Ready by history alone, but for a cool-down: the day on which it ends is no act of the lead's."""
+    system.send([event(1, email="p1@shop.example.co.jp", time=LAST_WEEK)])
+    system.drain_here()
+    ends = now() + timedelta(days=1)
+    system.do(
+        "UPDATE tasuki.lead SET cool_down_until = :u, recycled_at = :n, recycle_count = 1, lifecycle_stage = 'nurture'",
+        u=ends, n=now(),
+    )  # fmt: skip
+    said(a_file(tmp_path, [of_source(system, ready("h") | {"subject": "lead-1"})]))
+    look_again(ends + timedelta(minutes=5))
+    assert stages(system) == {"nurture": 1}
+    past_the_mark(system)
+    system.send([event(2, subject="lead-1", time=SINCE, **READY)])
+    system.drain_here()
+    look_again(ends + timedelta(minutes=5))
+    assert stages(system) == {"mql": 1}
+
+
+def test_history_after_a_merge_stays_history_when_it_is_undone(system: System, tmp_path: Path) -> None:
+    """The mark that a later backfill set is not the merge's to take away."""
+    people = [event(n, email=f"p{n}@s{n}.example.co.jp", time=LAST_WEEK) for n in (1, 2)]
+    system.send(people)
+    system.drain_here()
+    merged = CliRunner().invoke(app, ["lead", "merge", "lead-1", "lead-2"])
+    assert merged.exit_code == 0, merged.output
+    kept = dict(system.one("SELECT kept_keys FROM tasuki.lead_merge"))["email"]
+    said(a_file(tmp_path, [of_source(system, ready("h") | {"subject": kept})]))
+    marked = "SELECT count(*) FROM tasuki.lead WHERE history_until IS NOT NULL AND merged_into IS NULL"
+    assert system.one(marked) == 1
+    undone = CliRunner().invoke(
+        app, ["lead", "unmerge", str(system.one("SELECT merge_id FROM tasuki.lead_merge"))]
+    )
+    assert undone.exit_code == 0, undone.output
+    assert system.one(marked) == 1
+    assert awake(system)["waiting"] == 0
+    assert "mql" not in stages(system)

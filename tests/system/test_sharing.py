@@ -24,6 +24,7 @@ from worker.handing import Handed, hand_over
 from worker.leavers import sweep_leavers
 from worker.store import assignments
 from worker.store.db import in_transaction, transaction
+from worker.sweeping import due_pools
 
 THREE = {"ann": 1, "ben": 1, "cho": 1}
 
@@ -369,7 +370,9 @@ def test_room_that_is_freed_goes_to_the_oldest_who_waits_for_it(system: System) 
     line_up("desk", [FIRST + 1, FIRST + 2], now() - timedelta(hours=1), version)
     give()
     number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    assert in_transaction(lambda c: due_pools(c, now())) == []
     in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert in_transaction(lambda c: due_pools(c, now())) == ["desk"]  # whatever becomes of the poke
     line_up("desk", [FIRST + 3], now(), version)
     give()
     assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]

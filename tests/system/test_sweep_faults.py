@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tests.fixtures.clocks import AT, follow, offer
-from tests.fixtures.system import System
-from worker import tasks
+from tests.fixtures.system import System, event
+from worker import rulebooks, tasks
+from worker.rescoring import review_set
+from worker.store.db import in_transaction
 from worker.sweeping import sweep_batch
 
 REFUSES = """
@@ -58,3 +60,34 @@ def test_one_step_that_fails_stops_no_other(
     monkeypatch.setattr(tasks, "_follow_changes", fails)
     tasks.sweep()
     assert breached(system) == overdue
+
+
+def test_one_lead_that_cannot_be_judged_holds_up_no_review(system: System) -> None:
+    """Its state is broken: the others are judged, it is looked at again in an hour, and that is every time so."""
+    system.send([event(n, email=f"p{n}@s{n}.example.co.jp") for n in range(3)])
+    system.drain_here()
+    bad = system.one("SELECT min(lead_id) FROM tasuki.lead")
+    system.do("UPDATE tasuki.lead SET review_at = :at", at=AT - timedelta(days=9))
+    system.do("""UPDATE tasuki.lead SET state = '{"facts": 5}' WHERE lead_id = :i""", i=bad)
+    judged, count = review_set()
+    assert (count, judged.ready) == (3, 0)
+    late = system.sql("SELECT lead_id FROM tasuki.lead WHERE review_at < :at", at=AT + timedelta(hours=2))
+    assert late == [(bad,)]
+    assert system.one("SELECT min(review_at) FROM tasuki.lead") > AT
+    assert review_set()[1] == 0
+
+
+def test_nobody_is_warned_of_a_promise_that_is_no_more(system: System) -> None:
+    """Warning and end are both past, and the policy promises no follow-up any more: ended, and nobody is told."""
+    offer(system)
+    follow(AT)
+    in_force = in_transaction(rulebooks.current).book.policies.items()
+    without = next(name for name, policy in in_force if policy.promise("follow_up") is None)
+    system.do(
+        "UPDATE tasuki.clock SET kind = 'follow_up', policy = :p, due_at = :due, next_at = :w, warn_at = :w,"
+        " warnings = ARRAY[cast(:w AS timestamptz)]",
+        p=without, due=AT - timedelta(hours=1), w=AT - timedelta(hours=2),
+    )  # fmt: skip
+    assert sweep_batch(set()).breached == 0
+    assert system.sql("SELECT cancelled_at IS NOT NULL, breached_at FROM tasuki.clock") == [(True, None)]
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE kind = 'warning'") == 0

@@ -1,13 +1,17 @@
 """What the MA platform is told of a lead on its tracks: once for each change, in order, and only where there is one."""
 
 import base64
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.fixtures.system import READY, System, event
 from worker import acting, rulebooks
+from worker.cli.main import app
 from worker.delivering import deliver_due
 from worker.handing import hand_over
 from worker.judging import rejudge
@@ -218,12 +222,30 @@ def test_a_lost_deal_comes_back_on_its_day_and_track(ma: System) -> None:
 def test_a_merged_lead_is_stopped(ma: System) -> None:
     """Two leads that turn out to be one are on one track; the other is stopped."""
     judge(ma, event(1, "lead.captured", **PERSON), event(2, "lead.captured", phone="03-0000-1234"))
-    judge(ma, event("2b", "lead.captured", subject="lead-2", source="other", email=PERSON["email"]))
+    done = CliRunner().invoke(app, ["lead", "merge", "lead-1", "lead-2"])
+    assert done.exit_code == 0, done.output
+    ((gone,),) = ma.sql("SELECT lead_id FROM tasuki.lead WHERE merged_into IS NOT NULL")
     stays = ma.sql("SELECT lead_id, left_because FROM tasuki.track_stay ORDER BY stay_id")
-    merged = ma.sql("SELECT lead_id FROM tasuki.lead WHERE merged_into IS NOT NULL")
-    for (gone,) in merged:
-        assert [because for lead, because in stays if lead == gone] == ["merged"]
-    assert ma.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == 2 - len(merged)
+    assert [because for lead, because in stays if lead == gone] == ["merged"]
+    assert ma.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == 1
+    (stop,) = ma.sql("SELECT body FROM tasuki.outbox WHERE kind = 'track_stop'")
+    key = ma.one("SELECT keys FROM tasuki.lead_merge")[0][1]
+    assert (stop.body["lead"]["id"], stop.body["lead"]["keys"]) == (gone, [{"source": "test", "id": key}])
+
+
+def test_history_stops_what_runs_and_begins_nothing(ma: System, tmp_path: Path) -> None:
+    """A deal won long ago ends the track of a lead that is live; a new lead of history is told of at its next look."""
+    judge(ma, event(1, "lead.captured", **PERSON))
+    source = ma.one("SELECT source FROM tasuki.event")
+    won = event("h", "outcome.won", subject="lead-1", opportunity="006", time="2026-11-17T10:00:00+09:00")
+    other = event("i", "lead.captured", email="old@minato.example.co.jp", time="2025-11-17T10:00:00+09:00")
+    file = tmp_path / "history.jsonl"
+    file.write_text("\n".join(json.dumps({**one, "source": source}) for one in (won, other)))
+    done = CliRunner().invoke(app, ["backfill", str(file)])
+    assert done.exit_code == 0, done.output
+    assert ma.one("SELECT count(*) FROM tasuki.lead") == 2
+    assert [row[0] for row in told(ma)] == ["track_enrol", "track_stop"]
+    assert ma.one("SELECT left_because FROM tasuki.track_stay") == "outcome.won"
 
 
 def test_the_platform_gets_a_signed_webhook_with_the_lead_the_track_and_the_reason(

@@ -29,6 +29,7 @@ from worker.now import now
 from worker.screen import safe
 from worker.store import backfills
 from worker.store.db import in_transaction
+from worker.zone import local_day_time
 
 _COLUMNS = ("file", "source", "started", "finished", "rows", "applied", "repeats", "refused", "hand over")
 
@@ -122,7 +123,7 @@ def _backfill(
         show_reading(opened)
         if begun.finished_at is not None:
             console.print(
-                safe(f"{path.name}: done before, at {begun.finished_at:%Y-%m-%d %H:%M} UTC"), soft_wrap=True
+                safe(f"{path.name}: done before, at {local_day_time(begun.finished_at)}"), soft_wrap=True
             )
         elif begun.rows_done:
             console.print(safe(f"{path.name}: goes on after row {begun.rows_done}"), soft_wrap=True)

@@ -62,7 +62,25 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     outbox.supersede(connection, [row.assignment_id for row in gone])
     outbox.withdraw(connection, gone, now)
     crm.mark(connection, [lead for lead, _ in ended], now)
-    return {row.pool for row in gone}
+    pools = {row.pool for row in gone}
+    _wake_one(connection, pools, now)
+    return pools
+
+
+def _wake_one(connection: Connection, pools: Iterable[str], now: datetime) -> None:
+    """Make one lead due of each line in which some wait for room: the poke that follows may be lost.
+
+    Whoever is looked at then, the hand-over gives the room in the order of the line. Rows that somebody holds are
+    passed over, so that nothing is waited for out of the order of locks.
+    """
+    run(
+        connection,
+        "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
+        "  FROM unnest(cast(:pools AS text[])) AS p(pool) CROSS JOIN LATERAL (SELECT lead_id FROM tasuki.waiting"
+        "   WHERE pool = p.pool AND reason = 'full' AND look_again_at > :now"
+        "   ORDER BY priority, ready_at, lead_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS w)",
+        pools=sorted(pools), now=now,
+    )  # fmt: skip
 
 
 def leave_line(
