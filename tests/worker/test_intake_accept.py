@@ -15,6 +15,7 @@ import pytest
 
 from schemas.errors import NotUnderstood
 from schemas.strict_json import loads
+from tests.fixtures.aside import run_aside
 from tests.fixtures.sources import NOW, SECRETS, SOURCES, Intake, open_intake, post, posts
 from tests.worker.test_intake_proofs import ready, source_of
 from worker.incoming import read_entry
@@ -274,14 +275,14 @@ def test_coroutines_share_appends_and_none_waits_for_ever(tmp_path: Path) -> Non
         return set(await asyncio.gather(*(intake.keeper.keep_soon(*two) for two in entries)))
 
     intake.keeper._append = slow
-    assert asyncio.run(many(0)) == {"stream"}
+    assert run_aside(many(0)) == {"stream"}
     assert sorted(one["number"] for one in intake.stream.entries) == sorted(
         f"{number}{part}" for number in range(100) for part in ("", "b")
     )
     assert len(intake.stream.groups) < 10
     intake.keeper._append = lambda _: hung.wait(30)
     started = time.monotonic()
-    assert asyncio.run(many(100)) == {"spool"}
+    assert run_aside(many(100)) == {"spool"}
     assert time.monotonic() - started < 3.0
     intake.keeper._append = quick
     hung.set()

@@ -3,13 +3,13 @@
 import asyncio
 import json
 from collections.abc import MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fixtures.aside import run_aside
 from tests.fixtures.sources import SECRETS, Intake, open_intake, post, posts
 from tests.worker.test_intake_proofs import ready, source_of
 from worker import intake_http
@@ -64,8 +64,7 @@ def scope_of(request: Request, path: str | None = None) -> dict[str, Any]:
 
 
 def call(app: IntakeApp, scope: dict[str, Any], caller: Caller) -> Caller:
-    with ThreadPoolExecutor(1) as aside:  # a browser of another test may have its loop in this thread
-        aside.submit(asyncio.run, app(scope, caller.receive, caller.send)).result()
+    run_aside(app(scope, caller.receive, caller.send))
     return caller
 
 
