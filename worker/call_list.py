@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -19,6 +20,8 @@ from routing_rules.outreach_words import answer_words, reason_words
 from schemas.base import Lang
 from schemas.errors import Refused
 from schemas.event import normal_email
+from worker.bulk.encodings import detect, told
+from worker.bulk.files import csv_rows, open_table
 from worker.finding import e164
 from worker.outreach import Asked, ask_all
 from worker.store import outreach as store
@@ -72,48 +75,30 @@ class Counted:
     unknown: int
 
 
-def read(raw: bytes) -> CallList:
-    """Read a list in UTF-8 or Shift_JIS (CP932), parted by commas, semicolons or tabs.
+def read(path: Path, encoding: str | None = None) -> CallList:
+    """Read a list as `tasuki import` reads one: encoding and separator are found out, or the encoding is told.
 
     Raises:
         Refused: with the place and the mend.
 
     """
-    text, encoding = _text(raw)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise Refused(f"the list cannot be read as CSV: {error}") from None
-    if not lines or not any(cell.strip() for cell in lines[0]):
-        raise Refused("the list is empty; its first line names the columns, such as email,phone")
-    header = [cell.strip() for cell in lines[0]]
-    found = CallList(header, [line for line in lines[1:] if any(line)], encoding, delimiter)
-    for number, row in enumerate(found.rows, start=2):
-        if len(row) > len(header):
-            raise Refused(
-                f"row {number} has more cells than the header; put quotes around a cell with a {delimiter!r}"
-            )
-    for place, name in enumerate(header):
+    written = detect(path)[0] if encoding is None else told(encoding)
+    table = open_table(path, written, delimiter=None)
+    found = CallList(table.columns, [], written.codec, table.delimiter)
+    for row in csv_rows(path, written, table):
+        if row.problem is not None:
+            raise Refused(f"{path.name} line {row.line}: {row.problem.mend}")
+        found.rows.append(row.raw)
+    for place, name in enumerate(found.header):
         what = _meaning(name)
         if what is not None:
             found.columns.setdefault(what, place)
     if not found.columns:
         raise Refused(
             "no column says who is meant; name one of them email, phone, lead_id or ma_id"
-            f" (there are {', '.join(header[:12])})"
+            f" (there are {', '.join(found.header[:12])})"
         )
     return found
-
-
-def _text(raw: bytes) -> tuple[str, str]:
-    for encoding in ("utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8", "cp932"):
-        try:
-            return raw.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    raise Refused("the list is neither UTF-8 nor Shift_JIS (CP932); save it as CSV UTF-8")
 
 
 def _meaning(name: str) -> str | None:

@@ -87,9 +87,16 @@ def test_every_way_to_name_a_person_is_found(called: System, tmp_path: Path) -> 
     assert (came[0]["tasuki_channels"], came[4]["tasuki_reasons"]) == ("email phone", "held_in_nurture")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def a_list(folder: Path, raw: bytes) -> Path:
+    """Write a list as a file."""
+    path = folder / "calls.csv"
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_list_comes_back_as_it_went(called: System, encoding: str, delimiter: str) -> None:
+def test_a_list_comes_back_as_it_went(called: System, tmp_path: Path, encoding: str, delimiter: str) -> None:
     """Encoding, delimiter, columns and their order stay; the added columns are replaced when it comes again."""
     raw = (
         delimiter.join(("氏名", "メール", "メモ"))
@@ -97,11 +104,13 @@ def test_a_list_comes_back_as_it_went(called: System, encoding: str, delimiter: 
         + delimiter.join(("佐藤 花子", "hanako@sakura.example.co.jp", '"架電,;済"'))
         + "\r\n"
     )
-    people = call_list.read(raw.encode(encoding))
+    people = call_list.read(a_list(tmp_path, raw.encode(encoding)))
     assert (people.delimiter, people.encoding) == (delimiter, encoding)
     with transaction() as connection:
         first, counted = call_list.answer(connection, people, asked_now(connection, now()), "ja")
-        again, _ = call_list.answer(connection, call_list.read(first), asked_now(connection, now()), "ja")
+        again, _ = call_list.answer(
+            connection, call_list.read(a_list(tmp_path, first)), asked_now(connection, now()), "ja"
+        )
     assert first == again
     assert counted == call_list.Counted(1, 1, 0, 0)
     header, row = csv.reader(io.StringIO(first.decode(encoding)), delimiter=delimiter)
@@ -128,15 +137,15 @@ def test_a_rep_and_a_channel_are_asked_for(called: System, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "raw, words",
     [
-        (b"", "the list is empty"), (b"name,company\na,b\n", "no column says who is meant"),
-        (b"email\na@example.com,b\n", "row 2 has more cells than the header"),
-        (b"email\n\x81\xff\xfe\n", "neither UTF-8 nor Shift_JIS"), (b'email\n"a@example.com\n', "cannot be read as CSV"),
+        (b"", "has no header in line 1"), (b"name,company\na,b\n", "no column says who is meant"),
+        (b"email\na@example.com,b\n", r"calls.csv line 2: 2 cells under 1 columns; put a cell"),
+        (b"email,email\na,b\n", "two columns are called email"), (b"email\n\x81\xff\xfe\n", r"neither UTF-8 \(until byte 6\) nor Shift_JIS"), (b'email\n"a@example.com\n', "line 2: a quote is opened here and never closed"),
     ],
 )  # fmt: skip
-def test_a_list_that_cannot_be_read_is_refused_with_a_mend(raw: bytes, words: str) -> None:
+def test_a_list_that_cannot_be_read_is_refused_with_a_mend(tmp_path: Path, raw: bytes, words: str) -> None:
     """Nothing is written of half a list."""
     with pytest.raises(Refused, match=words):
-        call_list.read(raw)
+        call_list.read(a_list(tmp_path, raw))
 
 
 def test_cells_of_any_script_go_through_unharmed(called: System, tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ def test_cells_of_any_script_go_through_unharmed(called: System, tmp_path: Path)
     assert {row["tasuki_reasons"] for row in came} == {"unknown_person"}
 
 
-def test_statements_do_not_grow_with_the_rows(called: System) -> None:
+def test_statements_do_not_grow_with_the_rows(called: System, tmp_path: Path) -> None:
     """A set of rows is asked with the same statements, however many they are."""
 
     def statements(rows: int) -> int:
@@ -162,9 +171,8 @@ def test_statements_do_not_grow_with_the_rows(called: System) -> None:
             nonlocal count
             count += 1
 
-        people = call_list.read(
-            ("email,lead_id,ma_id\n" + "hanako@sakura.example.co.jp,,lead-1\n" * rows).encode()
-        )
+        raw = "email,lead_id,ma_id\n" + "hanako@sakura.example.co.jp,,lead-1\n" * rows
+        people = call_list.read(a_list(tmp_path, raw.encode()))
         engine = db.engine()
         sa_event.listen(engine, "before_cursor_execute", counted)
         try:

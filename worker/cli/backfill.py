@@ -94,18 +94,9 @@ def backfill(
     if not file:
         raise Refused("name a file, such as `tasuki backfill history.jsonl`; or --list, or --release")
     asked = Asked(
-        source,
-        mapping,
-        column or (),
-        encoding,
-        delimiter,
-        header_line,
-        told_at(at, zone),
-        activity,
-        None,
-        zone,
-        time_format,
-    )
+        source=source, mapping=mapping, columns=column or (), encoding=encoding, delimiter=delimiter,
+        header_line=header_line, at=told_at(at, zone), activity=activity, zone=zone, time_format=time_format,
+    )  # fmt: skip
     done = [_backfill(one, asked, hand_over, max_refused, pause, quiet=as_json) for one in file]
     if as_json:
         print_json({"files": done})

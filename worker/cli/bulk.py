@@ -100,18 +100,9 @@ def import_(
       tasuki import cards.csv --column ご担当=name --column 貴社=company --report report.csv
     """
     asked = Asked(
-        source,
-        mapping,
-        column or (),
-        encoding,
-        delimiter,
-        header_line,
-        told_at(at, zone),
-        activity,
-        campaign,
-        zone,
-        time_format,
-    )
+        source=source, mapping=mapping, columns=column or (), encoding=encoding, delimiter=delimiter,
+        header_line=header_line, at=told_at(at, zone), activity=activity, campaign=campaign, zone=zone, time_format=time_format,
+    )  # fmt: skip
     tally, opened, sent, kept = _import(
         file, asked, report, rejects or file.with_suffix(".rejects.csv"), dry_run
     )

@@ -14,13 +14,17 @@ from worker.store.db import transaction
 
 
 def call_list(
-    people: Path, out: str, *, rep: str | None, channel: str | None, lang: Lang, as_json: bool
+    people: Path,
+    out: str,
+    *,
+    encoding: str | None,
+    rep: str | None,
+    channel: str | None,
+    lang: Lang,
+    as_json: bool,
 ) -> None:
     """Answer a list, and write it whole or not at all."""
-    try:
-        found = lists.read(people.read_bytes())
-    except OSError as error:
-        raise Refused(f"{people} cannot be read: {error.strerror}") from None
+    found = lists.read(people, encoding)
     with transaction() as connection:
         raw, counted = lists.answer(connection, found, asked_now(connection, now(), rep, channel), lang)
     if out == "-":

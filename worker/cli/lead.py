@@ -23,6 +23,7 @@ from routing_rules.outreach import CHANNELS
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Reasons
 from worker import rulebooks
+from worker.cli.bulk import EncodingOption
 from worker.cli.call_list import call_list
 from worker.cli.common import (
     REFUSED,
@@ -253,6 +254,7 @@ def gate(
     out: Annotated[
         str, typer.Option(help="Where the list goes with its verdicts; - for standard output.")
     ] = "-",
+    encoding: EncodingOption = None,
     lang: Annotated[str, typer.Option(help="ja or en.")] = "en",
     as_json: JsonFlag = False,
 ) -> None:
@@ -275,7 +277,7 @@ def gate(
         with transaction() as connection:
             rulebooks.require_rep(rep, rulebooks.current(connection).team.reps)
     if people is not None:
-        call_list(people, out, rep=rep, channel=channel, lang=words, as_json=as_json)
+        call_list(people, out, encoding=encoding, rep=rep, channel=channel, lang=words, as_json=as_json)
         return
     with transaction() as connection:
         answer = ask_gate(connection, who or "", rep, channel, words)
