@@ -54,12 +54,10 @@ def what_comes(
         back = loss_of(state, book) if stage == "lost" else None
         return [Next("closed")] if back is None else [Next("comes_back", back.at_ms, back.track)]
     found = [Next("review", judged.review_at_ms)]
-    if judged.track is None:  # no longer written to: nothing is planned for it
-        return [*found, Next("any_event")]
     until = next((one.want for one in judged.reasons.missing if one.field == "cool_down"), None)
     if until is not None:
         found.append(Next("cool_down_ends", until))
-    if book.rest is not None:
+    if book.rest is not None and judged.track is not None:
         found += _rests(book.rest, stirred_at(state, standing, loss_of(state, book)), now_ms)
     dated = sorted(found, key=lambda one: one.at_ms or 0)
     return [*dated, Next("any_event")]

@@ -13,8 +13,6 @@ from schemas.rulebook.nurture import NurtureFile
 
 #: What we do, or a machine does, and the lead does not: none of it wakes anybody up.
 NOT_ITS_OWN: Final = frozenset({"email_sent", "email_open", "email_bounce"})
-#: Who is no longer written to is looked at again after so long, for nothing but the record.
-LONGEST_MS: Final = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def resting(
             since + rule.silent_ms if rule.silent_ms else 0, first + rule.age_ms if rule.age_ms else 0
         )
         if at_ms <= now_ms:
-            return f"sunset.{rule.id}", None, now_ms + LONGEST_MS
+            return f"sunset.{rule.id}", None, review_at_ms
         review_at_ms = min(review_at_ms, at_ms)
     if rest.dormant_ms is None:
         return None, track, review_at_ms
