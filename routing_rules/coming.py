@@ -6,7 +6,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from routing_rules.compiled import CompiledBook
-from routing_rules.judge import loss_of
+from routing_rules.facts import gather
+from routing_rules.judge import loss_of, without_machines
 from routing_rules.rest import Rest, stirred_at
 from schemas.base import Lang
 from schemas.decision import Judgement
@@ -58,7 +59,9 @@ def what_comes(
     if until is not None:
         found.append(Next("cool_down_ends", until))
     if book.rest is not None and judged.track is not None:
-        found += _rests(book.rest, stirred_at(state, standing, loss_of(state, book)), now_ms)
+        facts = gather(state, standing, now_ms)
+        without_machines(facts, state, book)
+        found += _rests(book.rest, stirred_at(state, facts.last, standing, loss_of(state, book)), now_ms)
     dated = sorted(found, key=lambda one: one.at_ms or 0)
     return [*dated, Next("any_event")]
 

@@ -85,7 +85,7 @@ def judge(
         if _may_contact(state):
             return conclude("unchanged", now, rule=standing.rule)
         now = "nurture"  # permission was withdrawn while sales had the lead
-    missing = _barred(state, standing, now_ms)
+    missing = _barred(facts, state, standing)
     if not missing:
         ready = first_ready(facts, book)
         if ready is not None:
@@ -98,7 +98,7 @@ def judge(
     review_at_ms = _review_at(standing, now_ms, track.review_after_ms, stage_until)
     if book.rest is not None:
         rested, chosen, review_at_ms = resting(
-            state, facts, book.rest, chosen or "", review_at_ms, stirred_at(state, standing, back)
+            state, facts, book.rest, chosen or "", review_at_ms, stirred_at(state, facts.last, standing, back)
         )
         rule = "consent_withdrawn" if rule == "consent_withdrawn" else rested or rule
     nearest: str | None = None
@@ -175,8 +175,9 @@ def without_machines(facts: Facts, state: LeadState, book: CompiledBook) -> Filt
     """Leave out of the facts what machines did, where the rulebook looks for it, and return how much that is."""
     if book.machines is None or not state.traces:
         return {}
-    facts.ledger, filtered = people_only(state, book.machines)
-    return filtered
+    people = people_only(state, book.machines)
+    facts.ledger, facts.last = people.ledger, people.last
+    return people.filtered
 
 
 def engaged(facts: Facts, book: CompiledBook) -> tuple[float, dict[str, float]]:
@@ -259,23 +260,27 @@ def _may_contact(state: LeadState) -> bool:
     )
 
 
-def _barred(state: LeadState, standing: Standing, now_ms: int) -> list[Missing]:
+def _barred(facts: Facts, state: LeadState, standing: Standing) -> list[Missing]:
     """Return what keeps sales away whatever the rules say: no channel left, a cool-down, or mere history."""
     missing = []
     if not _may_contact(state):
         missing.append(Missing("contact_channel", "exists", True))
     until = standing.cool_down_until_ms
-    if until is not None and until > now_ms and not _raised_hand_since(state, standing.recycled_at_ms or 0):
+    if (
+        until is not None
+        and until > facts.now_ms
+        and not _raised_hand_since(state, standing.recycled_at_ms or 0)
+    ):
         missing.append(Missing("cool_down", "until", until))
     history = standing.history_until_ms
-    if history is not None and not _did_something_since(state, history):
+    if history is not None and not _did_something_since(facts, history):
         missing.append(Missing("history", "until_it_acts", history))
     return missing
 
 
-def _did_something_since(state: LeadState, since_ms: int) -> bool:
-    """Tell whether the lead itself acted later: what is only known from history wakes nobody."""
-    return any(at_ms > since_ms for kind, at_ms in state.last.items() if kind not in NOT_THE_LEADS_DOING)
+def _did_something_since(facts: Facts, since_ms: int) -> bool:
+    """Tell whether the lead itself acted later: what is only known from history wakes nobody, nor does a machine."""
+    return any(at_ms > since_ms for kind, at_ms in facts.last.items() if kind not in NOT_THE_LEADS_DOING)
 
 
 def _raised_hand_since(state: LeadState, since_ms: int) -> bool:

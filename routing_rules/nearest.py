@@ -19,7 +19,7 @@ from routing_rules.facts import DAY_MS, gather
 from routing_rules.judge import judge
 from routing_rules.readiness import first_ready
 from routing_rules.thresholds import for_persona
-from schemas.activity import HAND_RAISES
+from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.base import Condition
 from schemas.decision import Judgement, Step, Way
 from schemas.lead import WITH_MARKETING, LeadState, Standing
@@ -28,8 +28,8 @@ from schemas.lead import WITH_MARKETING, LeadState, Standing
 MOST_TIMES: Final = 5
 #: The least difference in points, as engagement is rounded.
 LEAST_POINTS: Final = 0.01
-#: What we do, or what a machine does for the lead: nothing to wish for.
-_NOT_ITS_OWN: Final = frozenset({"email_sent", "email_open", "email_bounce", "unsubscribe"})
+#: What is not the lead's doing, and what nobody wishes for.
+_NOT_TO_WISH: Final = NOT_THE_LEADS_DOING | {"unsubscribe"}
 #: A title and a department that mean a rank and a function, as `titles` reads them.
 _RANK: Final = {"staff": "担当", "senior": "主任", "manager": "課長", "head": "部長", "director": "本部長", "executive": "取締役"}  # fmt: skip
 _FUNCTION: Final = {
@@ -254,7 +254,7 @@ def _kinds(book: CompiledBook) -> list[str]:
         for test in _wanted(parse(condition, stages=book.stages))
         if test.spec.kind == "activity"
     ]  # fmt: skip
-    return [kind for kind in dict.fromkeys([*earns, *asked]) if kind not in _NOT_ITS_OWN]
+    return [kind for kind in dict.fromkeys([*earns, *asked]) if kind not in _NOT_TO_WISH]
 
 
 def _wanted(node: Node) -> Iterator[Test]:

@@ -1,18 +1,16 @@
 """Held leads whom marketing lets rest: asleep, no longer written to, lost for a while. Pure, and exact to the ms."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from routing_rules.conditions import Check
 from routing_rules.facts import DAY_MS, Facts
+from schemas.activity import NOT_THE_LEADS_DOING
 from schemas.base import Condition
 from schemas.lead import LeadState, Standing
 from schemas.rulebook.nurture import NurtureFile
-
-#: What we do, or a machine does, and the lead does not: none of it wakes anybody up.
-NOT_ITS_OWN: Final = frozenset({"email_sent", "email_open", "email_bounce"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +91,21 @@ def back_from_lost(state: LeadState, rest: Rest) -> Back | None:
     return None
 
 
-def silent_since(state: LeadState) -> int:
-    """Return when the lead last did something of its own; when it did nothing, when it was first known."""
+def silent_since(state: LeadState, last: Mapping[str, int]) -> int:
+    """Return when the lead last did something of its own; when it did nothing, when it was first known.
+
+    Args:
+        state: the fold of its events.
+        last: kind -> its newest, without what machines did.
+
+    """
     first = 0 if state.first is None else state.first[0]
-    return max((at for kind, at in state.last.items() if kind not in NOT_ITS_OWN), default=first)
+    return max((at for kind, at in last.items() if kind not in NOT_THE_LEADS_DOING), default=first)
 
 
-def stirred_at(state: LeadState, standing: Standing, back: Back | None) -> int:
+def stirred_at(state: LeadState, last: Mapping[str, int], standing: Standing, back: Back | None) -> int:
     """Return when something last happened with a lead: its own act, or it came back from sales or from a loss."""
-    happened = [silent_since(state), standing.recycled_at_ms or 0, 0 if back is None else back.at_ms]
+    happened = [silent_since(state, last), standing.recycled_at_ms or 0, 0 if back is None else back.at_ms]
     return max(*happened, *(deal.at_ms for deal in state.deals.values()))
 
 

@@ -181,7 +181,7 @@ def test_what_a_person_did_and_what_a_machine(row: str) -> None:
     what, left, why = (cell.strip() for cell in row.split("|"))
     state = _mails(what, datetime(2026, 11, 22, tzinfo=UTC))
     assert BOOK.machines is not None
-    ledger, filtered = people_only(state, BOOK.machines)
+    ledger, _, filtered = people_only(state, BOOK.machines)
     kept = {
         kind.removeprefix("email_"): sum(days.values())
         for kind, days in ledger.items()
@@ -221,7 +221,7 @@ def test_a_flood_counts_nothing() -> None:
         "; ".join(f"click 09:{n // 6:02d}:{n % 6 * 10:02d}" for n in range(100)), NOW - timedelta(days=2)
     )
     assert BOOK.machines is not None
-    ledger, filtered = people_only(state, BOOK.machines)
+    ledger, _, filtered = people_only(state, BOOK.machines)
     assert filtered == {"email_click": {"too_many": 68}}
     assert sum(ledger["email_click"].values()) == 32
     assert len(next(iter(state.traces["email_click"].values()))) == 32
@@ -271,10 +271,11 @@ def test_every_activity_is_a_persons_or_a_machines(stream: list[LeadEvent]) -> N
     """None is lost and none counts twice; judging twice says the same; without `machines` all count."""
     assert BOOK.machines is not None
     state = _folded(stream)
-    ledger, filtered = people_only(state, BOOK.machines)
+    people = people_only(state, BOOK.machines)
+    ledger, filtered = people.ledger, people.filtered
     for kind, days in state.ledger.items():
         assert sum(ledger[kind].values()) + sum(filtered.get(kind, {}).values()) == sum(days.values())
-    assert people_only(state, BOOK.machines) == (ledger, filtered)
+    assert people_only(state, BOOK.machines) == people
     assert judge(state, a_standing(), a_book(machines=None), NOW_MS).reasons.filtered == {}
 
 
@@ -284,7 +285,7 @@ def test_the_quick_look_misses_nothing(stream: list[LeadEvent], mark: str) -> No
     spec = {"told": mark == "told"} | ({mark: _MACHINES[mark]} if mark in _MACHINES else {})
     marks = a_book(machines=spec).machines
     assert marks is not None
-    _, filtered = people_only(_folded(stream), marks)
+    filtered = people_only(_folded(stream), marks).filtered
     for kind in ("email_open", "email_click"):
         did = [event for event in stream if event.activity == kind]
         assert sum(filtered.get(kind, {}).values()) == sum(_bears(mark, one, did, stream) for one in did)

@@ -1,9 +1,17 @@
 """Who is let rest is looked at again in time, and only what the lead itself did wakes anybody up."""
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from routing_rules.coming import what_comes
 from routing_rules.facts import DAY_MS
+from routing_rules.fold import fold
 from routing_rules.judge import judge
-from schemas.lead import Standing
+from routing_rules.machines import Marks, people_only
+from schemas.lead import LeadState, Standing
+from schemas.lead_event import LeadEvent
 from tests.factories import NOW_MS, WHO, a_compiled_book, a_state
 
 BOOK = a_compiled_book()
@@ -36,3 +44,69 @@ def test_a_sunset_whose_condition_grows_old_is_looked_at_as_on_a_track() -> None
     assert held.review_at_ms is not None
     assert held.review_at_ms <= NOW_MS + 30 * DAY_MS
     assert judge(state, Standing(), book, NOW_MS + 30 * DAY_MS).track == "basics"
+
+
+def touched(state: LeadState, kind: str, at_ms: int, *, machine: bool = False) -> LeadState:
+    """Return a lead who did one thing more, or for whom a machine did it."""
+    after = msgspec.json.decode(msgspec.json.encode(state), type=LeadState)
+    touch = (0, 0, 0, 1) if machine else None
+    fold(after, LeadEvent("e", "ma", "lead.activity", at_ms, [], {}, kind, {}, touch=touch), NOW_MS)
+    return after
+
+
+@pytest.mark.parametrize("kind, machine, verdict", [
+    ("email_click", True, "nurture"), ("email_click", False, "ready"), ("email_open", False, "nurture"),
+    ("page_view", True, "nurture"), ("page_view", False, "ready"), ("email_sent", False, "nurture"),
+])  # fmt: skip
+def test_only_its_own_act_ends_mere_history(kind: str, machine: bool, verdict: str) -> None:
+    """Held by imported history though it is ready: a scanner's click and a mail program's open leave it there."""
+    held = Standing(lifecycle_stage="nurture", track="basics", history_until_ms=NOW_MS - 1_000)
+    state = a_state(READY, **IT)
+    assert judge(state, held, BOOK, NOW_MS).verdict == "nurture"
+    assert judge(touched(state, kind, NOW_MS - 5, machine=machine), held, BOOK, NOW_MS).verdict == verdict
+
+
+@pytest.mark.parametrize("machine, rule", [(True, "dormant"), (False, None)])
+def test_a_machine_wakes_nobody(machine: bool, rule: str | None) -> None:
+    """Asleep for want of activity: a click does wake it, unless a scanner made it; what comes says the same."""
+    state = touched(a_state({"whitepaper_download": [150]}, **IT), "email_click", NOW_MS - 5, machine=machine)
+    now = judge(state, Standing(), BOOK, NOW_MS)
+    assert now.reasons.rule == rule
+    coming = [one.what for one in what_comes(now, state, Standing(), BOOK, NOW_MS)]
+    assert ("falls_asleep" in coming) is not machine
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["email_open", "email_click", "page_view"]), st.integers(0, 40 * 60), st.booleans()),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_the_newest_act_of_a_person_is_exact(acts: list[tuple[str, int, bool]]) -> None:
+    """Of traced kinds to the millisecond; of others to the day, or exactly where nothing later was a machine's."""
+    state, told = LeadState(), Marks(None, None, None, True, 32, 0)
+    for kind, minutes, machine in acts:
+        state = touched(state, kind, NOW_MS - minutes * 60_000, machine=machine)
+    last = people_only(state, told).last
+    for kind in ("email_open", "email_click", "page_view"):
+        own = [NOW_MS - minutes * 60_000 for name, minutes, machine in acts if name == kind and not machine]
+        by_machine = [NOW_MS - m * 60_000 for name, m, machine in acts if name == kind and machine]
+        if not own:
+            assert kind not in last
+        elif kind == "page_view" and by_machine and max(by_machine) >= max(own):
+            assert last[kind] == max(own) // DAY_MS * DAY_MS
+        else:
+            assert last[kind] == max(own)
+
+
+def test_what_people_do_of_other_kinds_is_not_struck_for_being_much() -> None:
+    """Only what a machine did of them leaves a trace, so what has none is a person's, however full the day."""
+    state = LeadState()
+    for second in range(40):
+        state = touched(state, "page_view", NOW_MS - second * 1_000, machine=second < 32)
+    assert BOOK.machines is not None
+    people = people_only(state, BOOK.machines)
+    assert (people.ledger["page_view"], people.filtered) == (
+        {NOW_MS // DAY_MS: 8},
+        {"page_view": {"told": 32}},
+    )
