@@ -85,7 +85,7 @@ def judge(
         if _may_contact(state):
             return conclude("unchanged", now, rule=standing.rule)
         now = "nurture"  # permission was withdrawn while sales had the lead
-    missing = _barred(facts, state, standing)
+    missing = barred(facts, state, standing)
     if not missing:
         ready = first_ready(facts, book)
         if ready is not None:
@@ -233,6 +233,19 @@ def loss_of(state: LeadState, book: CompiledBook) -> Back | None:
     return back_from_lost(state, book.rest) if lost and book.rest is not None else None
 
 
+def facts_as_judged(
+    now: Judgement, state: LeadState, standing: Standing, book: CompiledBook, now_ms: int, owner: str | None
+) -> Facts:
+    """Return the facts that a judgement rests on, with what it made of them, for who asks further of them."""
+    facts = gather(state, standing, now_ms, owner)
+    without_machines(facts, state, book)
+    facts.values.update(
+        persona=now.persona, fit=now.fit, fit_grade=now.fit_grade, engagement=now.engagement,
+        buying_stage=now.buying_stage,
+    )  # fmt: skip
+    return facts
+
+
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
     for reason, check in persona.disqualify:
         if check(facts):
@@ -260,7 +273,7 @@ def _may_contact(state: LeadState) -> bool:
     )
 
 
-def _barred(facts: Facts, state: LeadState, standing: Standing) -> list[Missing]:
+def barred(facts: Facts, state: LeadState, standing: Standing) -> list[Missing]:
     """Return what keeps sales away whatever the rules say: no channel left, a cool-down, or mere history."""
     missing = []
     if not _may_contact(state):

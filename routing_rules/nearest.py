@@ -16,7 +16,7 @@ import msgspec
 from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import Node, Test, parse
 from routing_rules.facts import DAY_MS, gather
-from routing_rules.judge import judge
+from routing_rules.judge import barred, facts_as_judged, judge
 from routing_rules.readiness import first_ready
 from routing_rules.thresholds import for_persona
 from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
@@ -195,10 +195,11 @@ def knows(state: LeadState, step: Step, at_ms: int) -> LeadState:
 
 
 def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) -> tuple[float, str] | None:
-    """Return the points by which engagement alone would have to rise, and the rule that then holds."""
-    facts = gather(state, asked.standing, at_ms, asked.owner)
+    """Return the points by which engagement alone would have to rise, and the rule that then holds; None where it cannot."""
+    facts = facts_as_judged(now, state, asked.standing, asked.book, at_ms, asked.owner)
+    if barred(facts, state, asked.standing):  # then no number of points does
+        return None
     values = facts.values
-    values.update(persona=now.persona, fit=now.fit, fit_grade=now.fit_grade, buying_stage=now.buying_stage)
     # Below nothing there is nothing to see, and yet the way up begins there.
     have = now.engagement or min(0.0, round(sum(now.reasons.engagement.values()), 2))
     for line in sorted(_lines(asked.book)):
