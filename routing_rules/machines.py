@@ -82,7 +82,7 @@ def people_only(state: LeadState, marks: Marks) -> People:
     sends = traces.get(SENT, {}) if marks.soon_ms is not None else {}
     sent: list[_Touch] | None = None
     for kind, days in traces.items():
-        if kind == SENT or kind in HAND_RAISES or not _may_be(days, sends, marks):
+        if kind == SENT or kind in HAND_RAISES or not _may_be(kind, days, ledger[kind], sends, marks):
             continue
         if sent is None:
             sent = _touches(sends)
@@ -136,28 +136,51 @@ def _newest(
     return max(newest or 0, last_ms if is_last else day * DAY_MS)
 
 
-def _may_be(days: _Days, sends: _Days, marks: Marks) -> bool:
+def _may_be(kind: str, days: _Days, counts: Mapping[int, int], sends: _Days, marks: Marks) -> bool:
     """Tell whether a closer look is worth it. It is asked for every event, and mostly the answer is no."""
-    least, span_ms, soon_ms = marks.least, marks.span_ms, marks.soon_ms
-    if len(days) >= TRACED_DAYS:
-        return True
+    if len(days) >= TRACED_DAYS and len(counts) > len(days) and kind in TRACED:
+        return True  # some are older than all traces
+    least, span_ms = marks.least, marks.span_ms
     for day, kept in days.items():
-        if len(kept) >= least or (kept[-1][0] >= DAY_MS - span_ms and day + 1 in days):
+        if len(kept) >= least and _close_together(day, kept, counts, marks):
             return True
-        same_day = sends.get(day)
-        for trace in kept:
-            if len(trace) > 3:  # noqa: PLR2004 - it says when the mail was sent, or that it was a machine
-                return True
-            if soon_ms is None or not sends:
-                continue
-            at_ms = trace[0]
-            if at_ms <= soon_ms and day - 1 in sends:
-                return True
-            if same_day is not None:
-                before = bisect_right(same_day, (at_ms, math.inf))
-                if before and at_ms - same_day[before - 1][0] <= soon_ms:
-                    return True
+        if day + 1 in days and DAY_MS - kept[-1][0] + days[day + 1][0][0] <= span_ms:
+            return True
+        if _told_or_soon(day, kept, sends, marks):
+            return True
     return False
+
+
+def _told_or_soon(day: int, kept: Sequence[Trace], sends: _Days, marks: Marks) -> bool:
+    """Tell whether a trace of a day says that it was a machine, or lies soon after a mail by its word or by record."""
+    soon_ms = marks.soon_ms
+    same_day = sends.get(day)
+    for trace in kept:
+        at_ms = trace[0]
+        if len(trace) > 3:  # noqa: PLR2004 - it says when the mail was sent, or that it was a machine
+            if marks.told and len(trace) > 4:  # noqa: PLR2004
+                return True
+            if trace[3]:  # its own word outranks the mails on record
+                if soon_ms is not None and 0 <= day * DAY_MS + at_ms - trace[3] <= soon_ms:
+                    return True
+                continue
+        if soon_ms is None or not sends:
+            continue
+        if at_ms <= soon_ms and day - 1 in sends:
+            return True
+        if same_day is not None:
+            before = bisect_right(same_day, (at_ms, math.inf))
+            if before and at_ms - same_day[before - 1][0] <= soon_ms:
+                return True
+    return False
+
+
+def _close_together(day: int, kept: Sequence[Trace], counts: Mapping[int, int], marks: Marks) -> bool:
+    """Tell whether so many of a day lie in one span as may be a burst, or whether the day has more than traces."""
+    if len(kept) >= TRACES_A_DAY and counts[day] > len(kept):
+        return True
+    last = marks.least - 1
+    return any(late[0] - early[0] <= marks.span_ms for early, late in zip(kept, kept[last:], strict=False))
 
 
 def _touches(days: _Days) -> list[_Touch]:
