@@ -1,5 +1,7 @@
 """Who is let rest is looked at again in time, and only what the lead itself did wakes anybody up."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -110,3 +112,42 @@ def test_what_people_do_of_other_kinds_is_not_struck_for_being_much() -> None:
         {NOW_MS // DAY_MS: 8},
         {"page_view": {"told": 32}},
     )
+
+
+@pytest.mark.parametrize("sunset, announced", [
+    ({"id": "de", "when": {"company.country": {"eq": "DE"}}, "silent_days": 20}, None),
+    ({"id": "jp", "when": {"fit_grade": {"at_least": "B"}}, "silent_days": 20}, ("sunset", 17)),
+    ({"id": "old", "age_days": 90}, ("sunset_by_age", 87)),
+    ({"id": "both", "age_days": 90, "silent_days": 20}, ("sunset", 87)),
+    ({"id": "late", "silent_days": 400}, ("sunset", 397)),
+])  # fmt: skip
+def test_a_sunset_is_announced_where_it_comes(sunset: Any, announced: tuple[str, int] | None) -> None:
+    """Only a rule whose condition holds is, by age too; and who is no longer written to does not fall asleep after."""
+    book = a_compiled_book(nurture={"sunset": [{**sunset, "name": NAME}]})
+    state = a_state({"whitepaper_download": [3]}, **IT)
+    coming = what_comes(judge(state, Standing(), book, NOW_MS), state, Standing(), book, NOW_MS)
+    told = [one for one in coming if one.what.startswith("sunset")]
+    days = None if announced is None else announced[1]
+    assert [(one.what, one.at_ms) for one in told] == (
+        [] if announced is None or days is None else [(announced[0], NOW_MS + days * DAY_MS)]
+    )
+    assert ("falls_asleep" in [one.what for one in coming]) is (days is None or days > 117)
+    for one in told:
+        assert one.at_ms is not None
+        before, then = (judge(state, Standing(), book, at) for at in (one.at_ms - 1, one.at_ms))
+        assert then.reasons.rule == f"sunset.{sunset['id']}" != before.reasons.rule
+
+
+@pytest.mark.parametrize("did_before, standing, track, days", [
+    ({"whitepaper_download": [150]}, Standing(), "sleepers", 90),
+    ({"whitepaper_download": [3]}, Standing("nurture", "win_back", 1, NOW_MS - DAY_MS, NOW_MS + 40 * DAY_MS), "win_back", 14),
+    ({"whitepaper_download": [3]}, Standing(), "basics", 30),
+    ({"whitepaper_download": [3]}, Standing("nurture", "gone", 1, NOW_MS - DAY_MS, NOW_MS + 40 * DAY_MS), "gone", 30),
+])  # fmt: skip
+def test_the_next_look_is_that_of_the_track_it_is_on(
+    did_before: Any, standing: Standing, track: str, days: int
+) -> None:
+    """Asleep, or where a reason sent it: `review_after` of that track counts; of one that is gone, the chosen one's."""
+    held = judge(a_state(did_before, **IT), standing, BOOK, NOW_MS)
+    at_ms = (NOW_MS + days * DAY_MS) // DAY_MS * DAY_MS + 60_000
+    assert (held.track, held.review_at_ms) == (track, at_ms)
