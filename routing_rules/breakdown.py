@@ -19,6 +19,7 @@ from routing_rules.explain import (
     track_name,
 )
 from routing_rules.nearest_words import shown, way_words
+from routing_rules.outlook_words import filtered_words, must_words
 from schemas.base import Lang
 from schemas.decision import Judgement, Way
 
@@ -80,6 +81,8 @@ def _fit(judged: Judgement, book: CompiledBook, lang: Lang) -> Iterator[Row]:
         rule = persona.fit[index]
         what = rule.name.say(lang) if rule.name else str(rule.when)
         yield Row("fit", f"{what} ({rule.points}/{most})", share)
+    for what, met in must_words(judged.persona, judged.reasons, book, lang):
+        yield Row("fit", f"必須条件「{what}」: {met}" if lang == "ja" else f"must-have “{what}”: {met}")
     known = f"{judged.reasons.known:.0%}"
     named = persona_name(judged.persona, book, lang)
     told = (
@@ -103,6 +106,13 @@ def _engagement(judged: Judgement, book: CompiledBook, lang: Lang) -> Iterator[R
     parts = judged.reasons.engagement
     for kind, points in sorted(parts.items(), key=lambda part: -part[1]):
         yield Row("engagement", activity_name(kind, book, lang), points)
+    for activity, why, times in filtered_words(judged.reasons, book, lang):
+        left_out = (
+            f"除外: {activity} {times}回（{why}）"
+            if lang == "ja"
+            else f"left out: {activity}, {times}: {why}"
+        )
+        yield Row("engagement", left_out)
     rest = round(judged.engagement - sum(parts.values()), 2)
     if rest and parts:
         floor = "下限・上限による調整" if lang == "ja" else "held at its floor or ceiling"

@@ -6,8 +6,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from routing_rules.compiled import CompiledBook
-from routing_rules.judge import loss_of
-from routing_rules.rest import Rest, stirred_at
+from routing_rules.facts import Facts
+from routing_rules.judge import facts_as_judged, loss_of
+from routing_rules.rest import Rest, stirred_at, sunsets
 from schemas.base import Lang
 from schemas.decision import Judgement
 from schemas.lead import LeadState, Standing
@@ -28,6 +29,7 @@ _WORDS: Final = {
     "cool_down_ends": ("冷却期間が終わり、営業へ引き渡せるようになる", "the cool-down ends, and sales may have it again"),
     "falls_asleep": ("動きがなければ休眠トラックへ", "asleep, unless it does something"),
     "sunset": ("動きがなければ配信終了", "marketing stops writing, unless it does something"),
+    "sunset_by_age": ("登録から長く経つため配信終了", "marketing stops writing: it has been known for so long"),
     "offered": ("プールの担当者へ打診", "offered to a rep of the pool"),
     "comes_back": ("育成に戻る", "back to nurture"),
     "stays_out": ("事実が変わるまで対象外のまま", "stays out until what is known of it changes"),
@@ -38,9 +40,24 @@ _WORDS: Final = {
 
 
 def what_comes(
-    judged: Judgement, state: LeadState, standing: Standing, book: CompiledBook, now_ms: int
+    judged: Judgement,
+    state: LeadState,
+    standing: Standing,
+    book: CompiledBook,
+    now_ms: int,
+    account_owner: str | None = None,
 ) -> list[Next]:
-    """Return what comes next, the soonest first; what has no instant of its own comes last."""
+    """Return what comes next, the soonest first; what has no instant of its own comes last.
+
+    Args:
+        judged: the judgement of that instant.
+        state: the fold of the lead's events.
+        standing: where it is in our process.
+        book: the compiled rulebook.
+        now_ms: the instant.
+        account_owner: the rep who owns its account, if one does.
+
+    """
     stage = judged.lifecycle_stage
     if judged.verdict == "ready":
         route = judged.reasons.route
@@ -54,26 +71,27 @@ def what_comes(
         back = loss_of(state, book) if stage == "lost" else None
         return [Next("closed")] if back is None else [Next("comes_back", back.at_ms, back.track)]
     found = [Next("review", judged.review_at_ms)]
-    if judged.track is None:  # no longer written to: nothing is planned for it
-        return [*found, Next("any_event")]
     until = next((one.want for one in judged.reasons.missing if one.field == "cool_down"), None)
     if until is not None:
         found.append(Next("cool_down_ends", until))
-    if book.rest is not None:
-        found += _rests(book.rest, stirred_at(state, standing, loss_of(state, book)), now_ms)
+    if book.rest is not None and judged.track is not None:
+        facts = facts_as_judged(judged, state, standing, book, now_ms, account_owner)
+        since = stirred_at(state, facts.last, standing, loss_of(state, book))
+        found += _rests(state, facts, book.rest, since)
     dated = sorted(found, key=lambda one: one.at_ms or 0)
     return [*dated, Next("any_event")]
 
 
-def _rests(rest: Rest, since: int, now_ms: int) -> list[Next]:
+def _rests(state: LeadState, facts: Facts, rest: Rest, since: int) -> list[Next]:
+    """Return when it falls asleep, and the sunset that comes first: after it nothing else is planned."""
     found = []
-    if rest.dormant_ms is not None and since + rest.dormant_ms > now_ms:
-        found.append(Next("falls_asleep", since + rest.dormant_ms, rest.dormant_track))
-    found += [
-        Next("sunset", since + rule.silent_ms, rule.id)
-        for rule in rest.sunset
-        if rule.silent_ms and not rule.age_ms and since + rule.silent_ms > now_ms
-    ]
+    first = min(sunsets(state, facts, rest, since), key=lambda one: one[1], default=None)
+    if first is not None:
+        rule, at_ms = first
+        found.append(Next("sunset" if rule.silent_ms else "sunset_by_age", at_ms, rule.id))
+    asleep_ms = None if rest.dormant_ms is None else since + rest.dormant_ms
+    if asleep_ms is not None and asleep_ms > facts.now_ms and (first is None or asleep_ms < first[1]):
+        found.append(Next("falls_asleep", asleep_ms, rest.dormant_track))
     return found
 
 

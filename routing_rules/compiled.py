@@ -44,11 +44,10 @@ class CompiledReady:
 
 @dataclass(frozen=True, slots=True)
 class CompiledTrack:
-    """A nurture track."""
+    """A nurture track that takes leads by its condition."""
 
     id: str
     check: Check
-    review_after_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,10 @@ class CompiledBook:
     guiding: tuple[CompiledReady, ...]
     #: persona with thresholds of its own -> its rules, and those towards which nurture leads it.
     ready_of: dict[str, tuple[tuple[CompiledReady, ...], tuple[CompiledReady, ...]]]
+    #: Those that take leads by their condition.
     tracks: tuple[CompiledTrack, ...]
+    #: Every track, those too that take only who is named -> how long a silent lead waits for the next look.
+    review_after_ms: dict[str, int]
     routes: tuple[tuple[RoutingRule, Check], ...]
     otherwise: Otherwise
     policies: dict[str, SlaPolicy]
@@ -171,10 +173,11 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         guiding=_guiding(ready),
         ready_of={persona: (rules, _guiding(rules)) for persona, rules in own.items()},
         tracks=tuple(
-            CompiledTrack(track.id, check(track.when), track.review_after * 1000)
+            CompiledTrack(track.id, check(track.when))
             for track in book.nurture.tracks
             if not track.only_named
         ),
+        review_after_ms={track.id: track.review_after * 1000 for track in book.nurture.tracks},
         routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
         otherwise=book.routing.otherwise,
         policies={policy.id: policy for policy in book.sla.policies},

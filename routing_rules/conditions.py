@@ -5,7 +5,7 @@ A condition is parsed once into a small tree (which lint and explanations read) 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -176,6 +176,27 @@ def tests_of(node: Node) -> list[Test]:
     if isinstance(node, Test):
         return [node]
     return [test for part in node.parts for test in tests_of(part)]
+
+
+def positive_tests(node: Node, *, speaks_for: bool = True) -> Iterator[Test]:
+    """Yield the tests that may help a condition when they hold: not those under `none`, but for one in another."""
+    if isinstance(node, Test):
+        if speaks_for:
+            yield node
+        return
+    for part in node.parts:
+        yield from positive_tests(part, speaks_for=speaks_for is not (node.combiner == "none"))
+
+
+def lines(nodes: Iterable[Node], field: str, least: float) -> set[float]:
+    """Return the values of a number at which conditions may begin to hold; `least` is the least above another."""
+    tests = [test for node in nodes for test in positive_tests(node) if test.field == field]
+    return {
+        round(want + least, 2) if operator == "gt" else float(want)
+        for test in tests
+        for operator, want in test.operators
+        if operator in ("gte", "gt", "eq")
+    }
 
 
 def compile_node(node: Node) -> Check:

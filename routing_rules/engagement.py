@@ -16,6 +16,8 @@ from schemas.rulebook.scoring import ActivityPoints, ScoringFile
 
 #: A day whose activities add less than this, however many they are, counts nothing.
 LEAST_POINTS: Final = 0.005
+#: The least difference in points, as engagement is rounded.
+STEP: Final = 0.01
 #: Before the names of groups and signals, among those of kinds (which have no dot).
 GROUP_PREFIX: Final = "group."
 SIGNAL_PREFIX: Final = "signal."

@@ -16,7 +16,7 @@ from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
 
 #: Raised by one whenever the same inputs may give another judgement; decisions say under which they were made.
-JUDGEMENT: Final = 2
+JUDGEMENT: Final = 3
 #: Combinations of facts whose fit is kept, in a few MB a rulebook version.
 FITS_KEPT: Final = 20_000
 
@@ -85,33 +85,47 @@ def judge(
         if _may_contact(state):
             return conclude("unchanged", now, rule=standing.rule)
         now = "nurture"  # permission was withdrawn while sales had the lead
-    missing = _barred(state, standing, now_ms)
+    missing = barred(facts, state, standing)
     if not missing:
         ready = first_ready(facts, book)
         if ready is not None:
             return conclude("ready", "mql", rule=ready.name)
-    track = next(track for track in book.tracks if track.check(facts))
-    chosen: str | None = _track(standing, track.id if back is None else back.track, now_ms)
-    recycled = standing.lifecycle_stage in WITH_SALES
-    rule = "consent_withdrawn" if recycled else None if back is None else back.rule
-    recycled = recycled or (back is not None and standing.lifecycle_stage == "lost")
-    review_at_ms = _review_at(standing, now_ms, track.review_after_ms, stage_until)
-    if book.rest is not None:
-        rested, chosen, review_at_ms = resting(
-            state, facts, book.rest, chosen or "", review_at_ms, stirred_at(state, standing, back)
-        )
-        rule = "consent_withdrawn" if rule == "consent_withdrawn" else rested or rule
+    verdict, rule, track, review_at_ms = _held(state, standing, facts, book, back, stage_until)
     nearest: str | None = None
     lacking: list[Missing] = []
     held_as_before = (standing.lifecycle_stage, standing.track, standing.buying_stage, standing.fit_grade,
-                      standing.persona, standing.rule) == ("nurture", chosen, stage, grade, persona.id, rule)  # fmt: skip
+                      standing.persona, standing.rule) == ("nurture", track, stage, grade, persona.id, rule)  # fmt: skip
     if not (news_only and held_as_before):
         nearest, lacking = what_is_missing(facts, book)
     return conclude(
-        "recycle" if recycled else "nurture", "nurture", rule=rule, track=chosen,
-        review_at_ms=review_at_ms,
-        nearest=nearest, missing=[*missing, *lacking],
+        verdict, "nurture", rule=rule, track=track, review_at_ms=review_at_ms, nearest=nearest,
+        missing=[*missing, *lacking],
     )  # fmt: skip
+
+
+def _held(
+    state: LeadState, standing: Standing, facts: Facts, book: CompiledBook, back: Back | None, stage_until: int | None
+) -> tuple[VerdictKind, str | None, str | None, int]:  # fmt: skip
+    """Return verdict, rule, track and next look of a lead that marketing holds: taken by a track, or let rest."""
+    chosen = next(track.id for track in book.tracks if track.check(facts))
+    on = _track(standing, chosen if back is None else back.track, facts.now_ms)
+    withdrawn = standing.lifecycle_stage in WITH_SALES
+    rule = None if back is None else back.rule
+    track: str | None = on
+    rests_ms: int | None = None
+    if book.rest is not None:
+        since = stirred_at(state, facts.last, standing, back)
+        rested, track, rests_ms = resting(state, facts, book.rest, on, since)
+        rule = rested or rule
+        on = track or on  # who is on no track is looked at as on the one that it would be on
+    after_ms = book.review_after_ms.get(on, book.review_after_ms[chosen])
+    recycled = withdrawn or (back is not None and standing.lifecycle_stage == "lost")
+    return (
+        "recycle" if recycled else "nurture",
+        "consent_withdrawn" if withdrawn else rule,
+        track,
+        _review_at(standing, facts.now_ms, after_ms, stage_until, rests_ms),
+    )
 
 
 def best_fit(facts: Facts, book: CompiledBook) -> Fit:
@@ -175,8 +189,9 @@ def without_machines(facts: Facts, state: LeadState, book: CompiledBook) -> Filt
     """Leave out of the facts what machines did, where the rulebook looks for it, and return how much that is."""
     if book.machines is None or not state.traces:
         return {}
-    facts.ledger, filtered = people_only(state, book.machines)
-    return filtered
+    people = people_only(state, book.machines)
+    facts.ledger, facts.last = people.ledger, people.last
+    return people.filtered
 
 
 def engaged(facts: Facts, book: CompiledBook) -> tuple[float, dict[str, float]]:
@@ -232,6 +247,19 @@ def loss_of(state: LeadState, book: CompiledBook) -> Back | None:
     return back_from_lost(state, book.rest) if lost and book.rest is not None else None
 
 
+def facts_as_judged(
+    now: Judgement, state: LeadState, standing: Standing, book: CompiledBook, now_ms: int, owner: str | None
+) -> Facts:
+    """Return the facts that a judgement rests on, with what it made of them, for who asks further of them."""
+    facts = gather(state, standing, now_ms, owner)
+    without_machines(facts, state, book)
+    facts.values.update(
+        persona=now.persona, fit=now.fit, fit_grade=now.fit_grade, engagement=now.engagement,
+        buying_stage=now.buying_stage,
+    )  # fmt: skip
+    return facts
+
+
 def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
     for reason, check in persona.disqualify:
         if check(facts):
@@ -259,23 +287,27 @@ def _may_contact(state: LeadState) -> bool:
     )
 
 
-def _barred(state: LeadState, standing: Standing, now_ms: int) -> list[Missing]:
+def barred(facts: Facts, state: LeadState, standing: Standing) -> list[Missing]:
     """Return what keeps sales away whatever the rules say: no channel left, a cool-down, or mere history."""
     missing = []
     if not _may_contact(state):
         missing.append(Missing("contact_channel", "exists", True))
     until = standing.cool_down_until_ms
-    if until is not None and until > now_ms and not _raised_hand_since(state, standing.recycled_at_ms or 0):
+    if (
+        until is not None
+        and until > facts.now_ms
+        and not _raised_hand_since(state, standing.recycled_at_ms or 0)
+    ):
         missing.append(Missing("cool_down", "until", until))
     history = standing.history_until_ms
-    if history is not None and not _did_something_since(state, history):
+    if history is not None and not _did_something_since(facts, history):
         missing.append(Missing("history", "until_it_acts", history))
     return missing
 
 
-def _did_something_since(state: LeadState, since_ms: int) -> bool:
-    """Tell whether the lead itself acted later: what is only known from history wakes nobody."""
-    return any(at_ms > since_ms for kind, at_ms in state.last.items() if kind not in NOT_THE_LEADS_DOING)
+def _did_something_since(facts: Facts, since_ms: int) -> bool:
+    """Tell whether the lead itself acted later: what is only known from history wakes nobody, nor does a machine."""
+    return any(at_ms > since_ms for kind, at_ms in facts.last.items() if kind not in NOT_THE_LEADS_DOING)
 
 
 def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
@@ -283,15 +315,16 @@ def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
     return any(last[kind] > since_ms for kind in HAND_RAISES & last.keys())
 
 
-def _review_at(standing: Standing, now_ms: int, review_after_ms: int, stage_until: int | None) -> int:
-    """Return the next look: after the track's time, or when the cool-down ends or the stage falls if that is sooner.
+def _review_at(
+    standing: Standing, now_ms: int, review_after_ms: int, stage_until: int | None, rests_ms: int | None
+) -> int:
+    """Return the next look: after the track's time, or sooner when the cool-down ends, the stage falls or rest begins.
 
     Rounded up to a full UTC day's start plus a minute: engagement changes at 00:00 UTC only.
     """
     at_ms = now_ms + review_after_ms
     if review_after_ms >= DAY_MS:
         at_ms = at_ms // DAY_MS * DAY_MS + 60_000
-    if stage_until is not None:
-        at_ms = min(at_ms, stage_until)
     until = standing.cool_down_until_ms
-    return min(at_ms, until) if until is not None and until > now_ms else at_ms
+    sooner = (stage_until, rests_ms, until if until is not None and until > now_ms else None)
+    return min([at_ms, *(one for one in sooner if one is not None)])

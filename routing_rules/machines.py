@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from routing_rules.facts import DAY_MS
 from routing_rules.traces import SENT, TRACED, TRACED_DAYS, TRACES_A_DAY, Trace
@@ -21,8 +21,6 @@ _Days = Mapping[int, Sequence[Trace]]
 Ledger = dict[str, dict[int, int]]
 #: kind -> why it is a machine's -> how many, over all days.
 Filtered = dict[str, dict[str, int]]
-
-_NOTHING: Final[Filtered] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,17 @@ class _Touch(NamedTuple):
     told: int = 0
 
 
-def people_only(state: LeadState, marks: Marks) -> tuple[Ledger, Filtered]:
-    """Return the ledger without what machines did, and how much that is, by kind and reason.
+class People(NamedTuple):
+    """What people did of a lead's activities, and what machines did of them."""
+
+    ledger: Ledger
+    #: Kind -> when a person last did it; where that left no trace, the day on which it was.
+    last: dict[str, int]
+    filtered: Filtered
+
+
+def people_only(state: LeadState, marks: Marks) -> People:
+    """Return the ledger and the newest of each kind without what machines did, and how much that is.
 
     An explicit wish to talk always counts: better one call too many than a buyer who is not heard.
 
@@ -71,48 +78,109 @@ def people_only(state: LeadState, marks: Marks) -> tuple[Ledger, Filtered]:
 
     """
     found: Filtered = {}
-    ledger, traces = state.ledger, state.traces
+    ledger, last, traces = state.ledger, state.last, state.traces
     sends = traces.get(SENT, {}) if marks.soon_ms is not None else {}
+    sent: list[_Touch] | None = None
     for kind, days in traces.items():
-        if kind == SENT or kind in HAND_RAISES or not _may_be(days, sends, marks):
+        if kind == SENT or kind in HAND_RAISES or not _may_be(kind, days, ledger[kind], sends, marks):
             continue
-        struck = _struck(kind, days, ledger[kind], _touches(sends), marks)
+        if sent is None:
+            sent = _touches(sends)
+        touches = _touches(days)
+        reasons = _reasons(kind, touches, sent, marks)
+        beyond = list(_beyond(days, ledger[kind])) if kind in TRACED else []
+        struck = [
+            (touch.at_ms // DAY_MS, reason, 1)
+            for touch, reason in zip(touches, reasons, strict=True)
+            if reason is not None
+        ] + beyond
         if not struck:
             continue
-        if ledger is state.ledger:
-            ledger = dict(ledger)
+        if not found:
+            ledger, last = dict(ledger), dict(last)
         counts = dict(ledger[kind])
         why: dict[str, int] = defaultdict(int)
         for day, reason, number in struck:
             why[reason] += number
             counts[day] -= number
         ledger[kind] = {day: count for day, count in counts.items() if count > 0}
+        newest = _newest(touches, reasons, ledger[kind], last.pop(kind))
+        if newest is not None:
+            last[kind] = newest
         found[kind] = {reason: why[reason] for reason in sorted(why)}
-    return ledger, found or _NOTHING
+    return People(ledger, last, found)
 
 
-def _may_be(days: _Days, sends: _Days, marks: Marks) -> bool:
+def _newest(
+    touches: Sequence[_Touch], reasons: Sequence[str | None], left: Mapping[int, int], last_ms: int
+) -> int | None:
+    """Return when a person last did a kind of which something was struck; None where no person ever did.
+
+    Args:
+        touches: its traces.
+        reasons: why each of them was struck, or None.
+        left: day -> how many acts were not struck.
+        last_ms: the newest of all.
+
+    """
+    own: dict[int, int] = defaultdict(int)
+    newest = None
+    for touch, reason in zip(touches, reasons, strict=True):
+        if reason is None:
+            own[touch.at_ms // DAY_MS] += 1
+            newest = touch.at_ms
+    day = max((day for day, count in left.items() if count > own[day]), default=None)
+    if day is None:  # all that is left has its trace
+        return newest
+    is_last = day == last_ms // DAY_MS and all(touch.at_ms != last_ms for touch in touches)
+    return max(newest or 0, last_ms if is_last else day * DAY_MS)
+
+
+def _may_be(kind: str, days: _Days, counts: Mapping[int, int], sends: _Days, marks: Marks) -> bool:
     """Tell whether a closer look is worth it. It is asked for every event, and mostly the answer is no."""
-    least, span_ms, soon_ms = marks.least, marks.span_ms, marks.soon_ms
-    if len(days) >= TRACED_DAYS:
-        return True
+    if len(days) >= TRACED_DAYS and len(counts) > len(days) and kind in TRACED:
+        return True  # some are older than all traces
+    least, span_ms = marks.least, marks.span_ms
     for day, kept in days.items():
-        if len(kept) >= least or (kept[-1][0] >= DAY_MS - span_ms and day + 1 in days):
+        if len(kept) >= least and _close_together(day, kept, counts, marks):
             return True
-        same_day = sends.get(day)
-        for trace in kept:
-            if len(trace) > 3:  # noqa: PLR2004 - it says when the mail was sent, or that it was a machine
-                return True
-            if soon_ms is None or not sends:
-                continue
-            at_ms = trace[0]
-            if at_ms <= soon_ms and day - 1 in sends:
-                return True
-            if same_day is not None:
-                before = bisect_right(same_day, (at_ms, math.inf))
-                if before and at_ms - same_day[before - 1][0] <= soon_ms:
-                    return True
+        if day + 1 in days and DAY_MS - kept[-1][0] + days[day + 1][0][0] <= span_ms:
+            return True
+        if _told_or_soon(day, kept, sends, marks):
+            return True
     return False
+
+
+def _told_or_soon(day: int, kept: Sequence[Trace], sends: _Days, marks: Marks) -> bool:
+    """Tell whether a trace of a day says that it was a machine, or lies soon after a mail by its word or by record."""
+    soon_ms = marks.soon_ms
+    same_day = sends.get(day)
+    for trace in kept:
+        at_ms = trace[0]
+        if len(trace) > 3:  # noqa: PLR2004 - it says when the mail was sent, or that it was a machine
+            if marks.told and len(trace) > 4:  # noqa: PLR2004
+                return True
+            if trace[3]:  # its own word outranks the mails on record
+                if soon_ms is not None and 0 <= day * DAY_MS + at_ms - trace[3] <= soon_ms:
+                    return True
+                continue
+        if soon_ms is None or not sends:
+            continue
+        if at_ms <= soon_ms and day - 1 in sends:
+            return True
+        if same_day is not None:
+            before = bisect_right(same_day, (at_ms, math.inf))
+            if before and at_ms - same_day[before - 1][0] <= soon_ms:
+                return True
+    return False
+
+
+def _close_together(day: int, kept: Sequence[Trace], counts: Mapping[int, int], marks: Marks) -> bool:
+    """Tell whether so many of a day lie in one span as may be a burst, or whether the day has more than traces."""
+    if len(kept) >= TRACES_A_DAY and counts[day] > len(kept):
+        return True
+    last = marks.least - 1
+    return any(late[0] - early[0] <= marks.span_ms for early, late in zip(kept, kept[last:], strict=False))
 
 
 def _touches(days: _Days) -> list[_Touch]:
@@ -120,15 +188,8 @@ def _touches(days: _Days) -> list[_Touch]:
     return [_Touch(day * DAY_MS + trace[0], *trace[1:]) for day in sorted(days) for trace in days[day]]
 
 
-def _struck(
-    kind: str,
-    days: _Days,
-    counts: Mapping[int, int],
-    sent: Sequence[_Touch],
-    marks: Marks,
-) -> list[tuple[int, str, int]]:
-    """Return what a kind loses: day, reason, number."""
-    touches = _touches(days)
+def _reasons(kind: str, touches: Sequence[_Touch], sent: Sequence[_Touch], marks: Marks) -> list[str | None]:
+    """Return why each touch is a machine's; None where it is a person's."""
     reasons: list[str | None] = [None] * len(touches)
     if kind in TRACED:
         if marks.burst is not None:
@@ -139,12 +200,7 @@ def _struck(
             _mark(reasons, _soon_after(touches, sent, marks.soon_ms), "soon")
     if marks.told:
         _mark(reasons, (place for place, touch in enumerate(touches) if touch.told), "told")
-    found = [
-        (touch.at_ms // DAY_MS, reason, 1)
-        for touch, reason in zip(touches, reasons, strict=True)
-        if reason is not None
-    ]
-    return found + list(_beyond(kind, days, counts))
+    return reasons
 
 
 def _mark(reasons: list[str | None], places: Iterator[int], reason: str) -> None:
@@ -204,11 +260,14 @@ def _same_mail(touch: _Touch, sent: _Touch) -> bool:
     return not touch.message or not sent.message or touch.message == sent.message
 
 
-def _beyond(kind: str, days: _Days, counts: Mapping[int, int]) -> Iterator[tuple[int, str, int]]:
-    """Find what has no trace because there was too much of it: that cannot be told apart, and counts nothing."""
+def _beyond(days: _Days, counts: Mapping[int, int]) -> Iterator[tuple[int, str, int]]:
+    """Find what has no trace because there was too much of it: that cannot be told apart, and counts nothing.
+
+    Only of kinds of which every activity leaves a trace: of others, what has none is a person's.
+    """
     for day, traces in days.items():
         if len(traces) >= TRACES_A_DAY and counts[day] > len(traces):
             yield day, "too_many", counts[day] - len(traces)
-    if kind in TRACED and len(days) >= TRACED_DAYS:
+    if len(days) >= TRACED_DAYS:
         oldest = min(days)
         yield from ((day, "too_old", count) for day, count in counts.items() if day < oldest)

@@ -14,22 +14,21 @@ from typing import Any, Final
 import msgspec
 
 from routing_rules.compiled import CompiledBook
-from routing_rules.conditions import Node, Test, parse
+from routing_rules.conditions import lines, parse, positive_tests
+from routing_rules.engagement import STEP
 from routing_rules.facts import DAY_MS, gather
-from routing_rules.judge import judge
+from routing_rules.judge import barred, facts_as_judged, judge
 from routing_rules.readiness import first_ready
 from routing_rules.thresholds import for_persona
-from schemas.activity import HAND_RAISES
+from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.base import Condition
 from schemas.decision import Judgement, Step, Way
 from schemas.lead import WITH_MARKETING, LeadState, Standing
 
 #: Times that one activity is tried at most.
 MOST_TIMES: Final = 5
-#: The least difference in points, as engagement is rounded.
-LEAST_POINTS: Final = 0.01
-#: What we do, or what a machine does for the lead: nothing to wish for.
-_NOT_ITS_OWN: Final = frozenset({"email_sent", "email_open", "email_bounce", "unsubscribe"})
+#: What is not the lead's doing, and what nobody wishes for.
+_NOT_TO_WISH: Final = NOT_THE_LEADS_DOING | {"unsubscribe"}
 #: A title and a department that mean a rank and a function, as `titles` reads them.
 _RANK: Final = {"staff": "担当", "senior": "主任", "manager": "課長", "head": "部長", "director": "本部長", "executive": "取締役"}  # fmt: skip
 _FUNCTION: Final = {
@@ -195,13 +194,15 @@ def knows(state: LeadState, step: Step, at_ms: int) -> LeadState:
 
 
 def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) -> tuple[float, str] | None:
-    """Return the points by which engagement alone would have to rise, and the rule that then holds."""
-    facts = gather(state, asked.standing, at_ms, asked.owner)
+    """Return the points by which engagement alone would have to rise, and the rule that then holds; None where it cannot."""
+    facts = facts_as_judged(now, state, asked.standing, asked.book, at_ms, asked.owner)
+    if barred(facts, state, asked.standing):  # then no number of points does
+        return None
     values = facts.values
-    values.update(persona=now.persona, fit=now.fit, fit_grade=now.fit_grade, buying_stage=now.buying_stage)
     # Below nothing there is nothing to see, and yet the way up begins there.
     have = now.engagement or min(0.0, round(sum(now.reasons.engagement.values()), 2))
-    for line in sorted(_lines(asked.book)):
+    nodes = [parse(condition, stages=asked.book.stages) for condition in _ready_conditions(asked.book)]
+    for line in sorted(lines(nodes, "engagement", STEP)):
         if line <= now.engagement:
             continue
         values["engagement"] = line
@@ -209,17 +210,6 @@ def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) ->
         if rule is not None:
             return round(line - have, 2), rule.name
     return None
-
-
-def _lines(book: CompiledBook) -> set[float]:
-    """Return the values of engagement at which a readiness rule may begin to hold."""
-    found: set[float] = set()
-    for name, operator, want in _operators(_ready_conditions(book)):
-        if name == "engagement" and operator in ("gte", "eq"):
-            found.add(float(want))
-        elif name == "engagement" and operator == "gt":
-            found.add(round(want + LEAST_POINTS, 2))
-    return found
 
 
 def _ready_conditions(book: CompiledBook) -> list[Condition]:
@@ -231,49 +221,29 @@ def _ready_conditions(book: CompiledBook) -> list[Condition]:
     ]
 
 
-def _operators(node: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield field, operator and value of every test, wherever conditions stand."""
-    if isinstance(node, list):
-        for one in node:
-            yield from _operators(one)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if isinstance(value, dict):
-                for operator, want in value.items():
-                    if not isinstance(want, dict | list) or operator in ("in", "not_in"):
-                        yield str(key), str(operator), want
-            yield from _operators(value)
-
-
 def _kinds(book: CompiledBook) -> list[str]:
     """Return what a lead can do that may help: what earns points, and what conditions ask for."""
     earns = [kind for kind, rule in book.source.scoring.activities.items() if rule.points > 0]
     asked = [
         test.field.removeprefix("activity.")
         for condition in (*book.source.journey.evidence.values(), *_ready_conditions(book))
-        for test in _wanted(parse(condition, stages=book.stages))
+        for test in positive_tests(parse(condition, stages=book.stages))
         if test.spec.kind == "activity"
     ]  # fmt: skip
-    return [kind for kind in dict.fromkeys([*earns, *asked]) if kind not in _NOT_ITS_OWN]
-
-
-def _wanted(node: Node) -> Iterator[Test]:
-    """Yield the tests that may help when they hold: not those under `none`."""
-    if isinstance(node, Test):
-        yield node
-    elif node.combiner != "none":
-        for part in node.parts:
-            yield from _wanted(part)
+    return [kind for kind in dict.fromkeys([*earns, *asked]) if kind not in _NOT_TO_WISH]
 
 
 def _learnable(book: CompiledBook, state: LeadState, at_ms: int, asked: _Asked) -> list[Step]:
     """Return what could become known of a lead, the least first, as the rules ask for it."""
     values = gather(state, asked.standing, at_ms, asked.owner).values
-    conditions = [rule.when for persona in book.source.persona.personas for rule in persona.fit]
+    personas = book.source.persona.personas
+    conditions = [rule.when for persona in personas for rule in persona.fit]
+    conditions += [must.when for persona in personas for must in persona.must]
+    conditions += [signal.when for signal in book.source.scoring.signals.values()]
     conditions += _ready_conditions(book)
     wanted: dict[str, set[tuple[str, Any]]] = {}
     for condition in conditions:
-        for test in _wanted(parse(condition, stages=book.stages)):
+        for test in positive_tests(parse(condition, stages=book.stages)):
             for operator, want in test.operators if test.field in _LEARNABLE else ():
                 for value in want if operator == "in" else (want,):
                     wanted.setdefault(test.field, set()).add((operator, value))

@@ -10,15 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from routing_rules.compiled import CompiledBook
-from routing_rules.conditions import Node, Test, parse, tests_of
-from routing_rules.engagement import engagement, falls_below
+from routing_rules.conditions import Node, lines, parse, tests_of
+from routing_rules.engagement import STEP, engagement, falls_below
 from routing_rules.facts import DAY_MS, Facts, gather
-from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, without_machines
+from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, judge, without_machines
 from routing_rules.readiness import first_ready
 from routing_rules.stages import stage_now
 from routing_rules.thresholds import for_persona
 from schemas.activity import HAND_RAISES
-from schemas.lead import LeadState, Standing
+from schemas.lead import WITH_MARKETING, WITH_SALES, LeadState, Standing
 
 #: Nobody plans further ahead, in days.
 FURTHEST: Final = 1_100
@@ -44,7 +44,7 @@ def outlook(
     now_ms: int,
     account_owner: str | None = None,
 ) -> list[Fall]:
-    """Return what falls, the soonest first.
+    """Return what falls, the soonest first; nothing for a lead that is neither held, ready nor with sales.
 
     Args:
         state: the fold of the lead's events.
@@ -54,18 +54,21 @@ def outlook(
         account_owner: the rep who owns its account, if one does.
 
     """
+    stage = judge(state, standing, book, now_ms, account_owner).lifecycle_stage
+    if stage not in WITH_MARKETING | WITH_SALES:  # nothing that falls is of any use to it
+        return []
     facts = gather(state, standing, now_ms, account_owner)
     without_machines(facts, state, book)
-    best = best_fit(facts, book)
-    facts.values |= {"persona": best.persona.id, "fit": best.fit, "fit_grade": fit_grade(best.fit, book)}
     now = _at(facts, book, now_ms)
     falls = [*_points(now, book), *_stage(now, book), *_ready(now, book)]
     return sorted(falls, key=lambda fall: (fall.at_ms, fall.field))
 
 
 def _at(facts: Facts, book: CompiledBook, at_ms: int) -> Facts:
-    """Return the facts as they are at another instant if nothing happens, with points and stage."""
+    """Return the facts as they are at another instant if nothing happens, with fit, points and stage."""
     then = _moved(facts, at_ms)
+    best = best_fit(then, book)
+    then.values |= {"persona": best.persona.id, "fit": best.fit, "fit_grade": fit_grade(best.fit, book)}
     then.values["engagement"], _ = engaged(then, book)
     then.values["buying_stage"], _ = buying_stage(then, book)
     return then
@@ -74,16 +77,11 @@ def _at(facts: Facts, book: CompiledBook, at_ms: int) -> Facts:
 def _points(now: Facts, book: CompiledBook) -> Iterator[Fall]:
     """Return when the points fall below each line that a readiness rule draws and the lead reaches."""
     signals = {name: points for name, points, check in book.signals if check(now)}
-    for line in sorted(_lines(now.values["persona"], book), reverse=True):
+    for line in sorted(lines(_rules(now.values["persona"], book), "engagement", STEP), reverse=True):
         day = falls_below(now.ledger, book.scoring, now.today, line, signals)
         if day is not None and day <= now.today + FURTHEST:
             left, _ = engagement(now.ledger, book.scoring, day, signals)
             yield Fall("engagement", line, day * DAY_MS, left)
-
-
-def _lines(persona: str, book: CompiledBook) -> set[float]:
-    tests = [test for node in _rules(persona, book) for test in _positive(node) if test.field == "engagement"]
-    return {want for test in tests for operator, want in test.operators if operator == "gte"}
 
 
 def _rules(persona: str, book: CompiledBook) -> list[Node]:
@@ -91,13 +89,12 @@ def _rules(persona: str, book: CompiledBook) -> list[Node]:
     return [parse(for_persona(rule, persona), stages=book.stages) for rule in book.source.readiness.ready]
 
 
-def _positive(node: Node) -> Iterator[Test]:
-    """Return the tests of a condition that speak for it."""
-    if isinstance(node, Test):
-        yield node
-    elif node.combiner != "none":
-        for part in node.parts:
-            yield from _positive(part)
+def _fits(book: CompiledBook) -> list[Node]:
+    """Return what fit asks, of every persona."""
+    personas = book.source.persona.personas
+    whens = [rule.when for persona in personas for rule in persona.fit]
+    whens += [must.when for persona in personas for must in persona.must]
+    return [parse(when, stages=book.stages, judged=False) for when in whens]
 
 
 def _stage(now: Facts, book: CompiledBook) -> Iterator[Fall]:
@@ -128,7 +125,7 @@ def _ends_of_raises(now: Facts, book: CompiledBook) -> list[int]:
     raised = HAND_RAISES & now.last.keys()
     spans = {
         dict(test.operators)["within_days"]
-        for node in _rules(now.values["persona"], book)
+        for node in (*_rules(now.values["persona"], book), *_fits(book))
         for test in tests_of(node)
         if test.spec.kind == "hand_raise"
     }

@@ -4,6 +4,7 @@
 rulebook without it adds nothing.
 """
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from routing_rules.gate import gate
 from routing_rules.quiet import quiet_until
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState, Standing
-from schemas.rulebook.outreach import Basis, BasisRule, OutreachSpec, QuietRule
+from schemas.rulebook.outreach import Basis, BasisRule, OutreachSpec
 
 CHANNELS: Final = ("email", "phone")
 #: Countries of the European Economic Area.
@@ -33,8 +34,13 @@ _BY_THEMSELVES: Final = HAND_RAISES | {
     "whitepaper_download", "trial_started",
 }  # fmt: skip
 _SATURDAY: Final = 5
-#: Silences that follow one another, of several clocks, are one; but none for ever.
-_ROUNDS: Final = 12
+#: The end of a silence in which no hour is open.
+NEVER: Final = math.inf
+#: Quiet hours come again every week; a day more, for clocks are changed.
+_A_WEEK: Final = timedelta(days=8)
+_ROUNDS: Final = 4
+#: Of each rule that is for a channel: its hours, and whether weekends are silent.
+_Rules = tuple[tuple[tuple[str, ...], bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,9 @@ def _one(
         return ChannelAnswer(channel, False, "tried_lately", needs, law, person.tried_ms + spec.pause * 1_000)
     until = silent_until(spec, channel, zones_of(person.state.fact("phone"), country, spec.zone), now_ms)
     if until is not None:
-        return ChannelAnswer(channel, False, "quiet_hours", needs, law, until)
+        return ChannelAnswer(
+            channel, False, "quiet_hours", needs, law, None if until == NEVER else int(until)
+        )
     return ChannelAnswer(channel, True, "permitted", needs, law)
 
 
@@ -190,37 +198,59 @@ def _zones_of_phone(phone: str, country: str | None) -> tuple[str, ...]:
     return () if found == (timezone.UNKNOWN_TIMEZONE,) else found
 
 
-def silent_until(spec: OutreachSpec, channel: str, zones: Sequence[ZoneInfo], now_ms: int) -> int | None:
-    """Return when the silence ends in which a person is, or None outside of it.
+def silent_until(
+    spec: OutreachSpec, channel: str, zones: Sequence[ZoneInfo], now_ms: int
+) -> int | float | None:
+    """Return when the silence ends in which a person is; None outside of it, NEVER where no hour is open.
 
-    Where somebody may live by several clocks it is silent when one of them says so.
+    Where somebody may live by several clocks it is silent when one of them says so. If that leaves no minute of the
+    week open, as for a country from Kaliningrad to Kamchatka, it is silent only when all of them say so.
     """
-    rules = [rule for rule in spec.quiet if channel in rule.channels]
-    until = now_ms
-    for _ in range(_ROUNDS if rules else 0):
-        ends = [_silence(rule, zone, until // 60_000) for rule in rules for zone in zones]
-        later = max((end for end in ends if end is not None), default=None)
-        if later is None:
-            break
-        until = later
-    return until if until > now_ms else None
+    rules = tuple((tuple(rule.hours), rule.weekends) for rule in spec.quiet if channel in rule.channels)
+    return _silent_until(rules, tuple(zones), now_ms // 60_000) if rules else None
 
 
 @lru_cache(maxsize=4_096)
-def _silence_of(hours: tuple[str, ...], weekends: bool, zone: ZoneInfo, minute: int) -> int | None:
-    at = datetime.fromtimestamp(minute * 60, UTC)
-    until = at
-    for _ in range(4):  # a night, a weekend, and the night after it
-        later = _end_of_weekend(until, zone) if weekends else None
-        later = quiet_until(hours, zone, later or until) or later
+def _silent_until(rules: _Rules, zones: tuple[ZoneInfo, ...], minute: int) -> int | float | None:
+    """Look again at each end that is found: a clock change may have moved the silences of the week after it."""
+    start = datetime.fromtimestamp(minute * 60, UTC)
+    end = start
+    for _ in range(_ROUNDS):
+        later = _any_clock(rules, zones, end)
         if later is None:
-            break
-        until = later
-    return None if until == at else int(until.timestamp() * 1_000)
+            later = _all_clocks(rules, zones, end)
+        if later is None:
+            return NEVER
+        if later == end:
+            return None if end == start else int(end.timestamp() * 1_000)
+        end = later
+    return NEVER
 
 
-def _silence(rule: QuietRule, zone: ZoneInfo, minute: int) -> int | None:
-    return _silence_of(tuple(rule.hours), rule.weekends, zone, minute)
+def _any_clock(rules: _Rules, zones: tuple[ZoneInfo, ...], at: datetime) -> datetime | None:
+    """Return the first instant from `at` on that no clock calls silent, or None where a week has none."""
+    end = at
+    while end <= at + _A_WEEK:
+        later = max(_one_clock(rules, zone, end) or end for zone in zones)
+        if later == end:
+            return end
+        end = later
+    return None
+
+
+def _all_clocks(rules: _Rules, zones: tuple[ZoneInfo, ...], at: datetime) -> datetime | None:
+    """Return the first instant from `at` on that some clock does not call silent, or None where a week has none."""
+    return min(filter(None, (_any_clock(rules, (zone,), at) for zone in zones)), default=None)
+
+
+@lru_cache(maxsize=16_384)
+def _one_clock(rules: _Rules, zone: ZoneInfo, at: datetime) -> datetime | None:
+    """Return the latest end of the silences of one clock in which an instant lies, or None outside of them."""
+    ends = []
+    for hours, weekends in rules:
+        later = _end_of_weekend(at, zone) if weekends else None
+        ends.append(quiet_until(hours, zone, later or at) or later)
+    return max(filter(None, ends), default=None)
 
 
 def _end_of_weekend(at: datetime, zone: ZoneInfo) -> datetime | None:

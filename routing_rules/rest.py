@@ -1,20 +1,16 @@
 """Held leads whom marketing lets rest: asleep, no longer written to, lost for a while. Pure, and exact to the ms."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from routing_rules.conditions import Check
 from routing_rules.facts import DAY_MS, Facts
+from schemas.activity import NOT_THE_LEADS_DOING
 from schemas.base import Condition
 from schemas.lead import LeadState, Standing
 from schemas.rulebook.nurture import NurtureFile
-
-#: What we do, or a machine does, and the lead does not: none of it wakes anybody up.
-NOT_ITS_OWN: Final = frozenset({"email_sent", "email_open", "email_bounce"})
-#: Who is no longer written to is looked at again after so long, for nothing but the record.
-LONGEST_MS: Final = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +91,50 @@ def back_from_lost(state: LeadState, rest: Rest) -> Back | None:
     return None
 
 
-def silent_since(state: LeadState) -> int:
-    """Return when the lead last did something of its own; when it did nothing, when it was first known."""
+def silent_since(state: LeadState, last: Mapping[str, int]) -> int:
+    """Return when the lead last did something of its own; when it did nothing, when it was first known.
+
+    Args:
+        state: the fold of its events.
+        last: kind -> its newest, without what machines did.
+
+    """
     first = 0 if state.first is None else state.first[0]
-    return max((at for kind, at in state.last.items() if kind not in NOT_ITS_OWN), default=first)
+    return max((at for kind, at in last.items() if kind not in NOT_THE_LEADS_DOING), default=first)
 
 
-def stirred_at(state: LeadState, standing: Standing, back: Back | None) -> int:
+def stirred_at(state: LeadState, last: Mapping[str, int], standing: Standing, back: Back | None) -> int:
     """Return when something last happened with a lead: its own act, or it came back from sales or from a loss."""
-    happened = [silent_since(state), standing.recycled_at_ms or 0, 0 if back is None else back.at_ms]
+    happened = [silent_since(state, last), standing.recycled_at_ms or 0, 0 if back is None else back.at_ms]
     return max(*happened, *(deal.at_ms for deal in state.deals.values()))
 
 
-def resting(
-    state: LeadState, facts: Facts, rest: Rest, track: str, review_at_ms: int, since: int
-) -> tuple[str | None, str | None, int]:
-    """Return rule, track and next look of a held lead: asleep, no longer written to, or as it was chosen.
+def sunsets(state: LeadState, facts: Facts, rest: Rest, since: int) -> Iterator[tuple[SunsetRule, int]]:
+    """Yield the rules whose condition the lead meets, and when each stops writing to it, if nothing happens."""
+    first = facts.now_ms if state.first is None else state.first[0]
+    for rule in rest.sunset:
+        if rule.check(facts):
+            silent_ms = since + rule.silent_ms if rule.silent_ms else 0
+            yield rule, max(silent_ms, first + rule.age_ms if rule.age_ms else 0)
 
-    `since` is when something last happened. The next look is never later than the instant at which another answer would be right.
+
+def resting(
+    state: LeadState, facts: Facts, rest: Rest, track: str, since: int
+) -> tuple[str | None, str | None, int | None]:
+    """Return rule and track of a held lead: asleep, no longer written to, or as it was chosen; and when that ends.
+
+    `since` is when something last happened. It ends, if nothing more happens, when a sunset or a sleep begins.
     """
     now_ms = facts.now_ms
-    first = now_ms if state.first is None else state.first[0]
-    for rule in rest.sunset:
-        if not rule.check(facts):
-            continue
-        at_ms = max(
-            since + rule.silent_ms if rule.silent_ms else 0, first + rule.age_ms if rule.age_ms else 0
-        )
+    ends: list[int] = []
+    for rule, at_ms in sunsets(state, facts, rest, since):
         if at_ms <= now_ms:
-            return f"sunset.{rule.id}", None, now_ms + LONGEST_MS
-        review_at_ms = min(review_at_ms, at_ms)
-    if rest.dormant_ms is None:
-        return None, track, review_at_ms
-    if since + rest.dormant_ms <= now_ms:
-        return "dormant", rest.dormant_track, review_at_ms
-    return None, track, min(review_at_ms, since + rest.dormant_ms)
+            return f"sunset.{rule.id}", None, None
+        ends.append(at_ms)
+    asleep_ms = None if rest.dormant_ms is None else since + rest.dormant_ms
+    if asleep_ms is not None and asleep_ms <= now_ms:
+        return "dormant", rest.dormant_track, min(ends, default=None)
+    return None, track, min(ends if asleep_ms is None else [*ends, asleep_ms], default=None)
 
 
 def rest_name(rule: str, file: NurtureFile) -> Any:

@@ -13,8 +13,8 @@ HAND_RAISES: Final = frozenset({"demo_request", "contact_request", "trial_reques
 #: What a rep did, as the CRM tells it. It is no doing of the lead, and earns no points.
 SalesActivity = Literal["call_made", "no_answer", "mail_sent", "meeting_held"]
 
-#: Kinds that we do, or that happen to the lead: no sign that somebody is there.
-NOT_THE_LEADS_DOING: Final = frozenset({"email_sent", "email_bounce"})
+#: Kinds that we do, or that a mail program does: no sign that somebody is there, and nobody wakes by them.
+NOT_THE_LEADS_DOING: Final = frozenset({"email_sent", "email_open", "email_bounce"})
 
 #: Kinds that Tasuki's own adapters send, so that lint can tell a typing error from a kind of one's own.
 KNOWN_KINDS: Final = HAND_RAISES | {

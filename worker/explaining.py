@@ -37,7 +37,7 @@ def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner)
     book, zone = loaded.book, zone_of(loaded)
 
     def both(words: Any) -> dict[str, str]:
@@ -64,7 +64,7 @@ def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner)
     return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 
@@ -88,7 +88,7 @@ def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[s
     judged = judge(state, standing, book, at, owner)
     judged = msgspec.structs.replace(judged, reasons=msgspec.json.decode(item["reasons"], type=Reasons))
     ways = smallest_changes(state, standing, book, at, owner)
-    coming = what_comes(judged, state, standing, book, at)
+    coming = what_comes(judged, state, standing, book, at, owner)
     return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 

@@ -14,7 +14,7 @@ from routing_rules.explain import activity_name
 from routing_rules.facts import DAY_MS
 from routing_rules.fold import fold, merge
 from routing_rules.judge import judge
-from routing_rules.machines import people_only
+from routing_rules.machines import _may_be, people_only
 from routing_rules.outlook_words import filtered_words
 from schemas.lead import LeadState
 from schemas.lead_event import LeadEvent
@@ -181,7 +181,7 @@ def test_what_a_person_did_and_what_a_machine(row: str) -> None:
     what, left, why = (cell.strip() for cell in row.split("|"))
     state = _mails(what, datetime(2026, 11, 22, tzinfo=UTC))
     assert BOOK.machines is not None
-    ledger, filtered = people_only(state, BOOK.machines)
+    ledger, _, filtered = people_only(state, BOOK.machines)
     kept = {
         kind.removeprefix("email_"): sum(days.values())
         for kind, days in ledger.items()
@@ -221,7 +221,7 @@ def test_a_flood_counts_nothing() -> None:
         "; ".join(f"click 09:{n // 6:02d}:{n % 6 * 10:02d}" for n in range(100)), NOW - timedelta(days=2)
     )
     assert BOOK.machines is not None
-    ledger, filtered = people_only(state, BOOK.machines)
+    ledger, _, filtered = people_only(state, BOOK.machines)
     assert filtered == {"email_click": {"too_many": 68}}
     assert sum(ledger["email_click"].values()) == 32
     assert len(next(iter(state.traces["email_click"].values()))) == 32
@@ -244,6 +244,7 @@ _EVENTS = st.lists(
         st.sampled_from([0, 1, 2, 3, 7, 8, 9, 90, 3_600, 3_601, 86_400]),
         st.fixed_dictionaries({}, optional={
             "mail_id": st.sampled_from(["a", "b"]), "mail_link": st.sampled_from(["/x", "/y", "/z"]), "machine": st.booleans(),
+            "mail_sent_at": st.sampled_from([(NOW - timedelta(seconds=ago)).isoformat() for ago in (2, 8, 3_605)]),
         }),
     ), max_size=20,
 )  # fmt: skip
@@ -271,10 +272,11 @@ def test_every_activity_is_a_persons_or_a_machines(stream: list[LeadEvent]) -> N
     """None is lost and none counts twice; judging twice says the same; without `machines` all count."""
     assert BOOK.machines is not None
     state = _folded(stream)
-    ledger, filtered = people_only(state, BOOK.machines)
+    people = people_only(state, BOOK.machines)
+    ledger, filtered = people.ledger, people.filtered
     for kind, days in state.ledger.items():
         assert sum(ledger[kind].values()) + sum(filtered.get(kind, {}).values()) == sum(days.values())
-    assert people_only(state, BOOK.machines) == (ledger, filtered)
+    assert people_only(state, BOOK.machines) == people
     assert judge(state, a_standing(), a_book(machines=None), NOW_MS).reasons.filtered == {}
 
 
@@ -284,17 +286,38 @@ def test_the_quick_look_misses_nothing(stream: list[LeadEvent], mark: str) -> No
     spec = {"told": mark == "told"} | ({mark: _MACHINES[mark]} if mark in _MACHINES else {})
     marks = a_book(machines=spec).machines
     assert marks is not None
-    _, filtered = people_only(_folded(stream), marks)
+    filtered = people_only(_folded(stream), marks).filtered
     for kind in ("email_open", "email_click"):
         did = [event for event in stream if event.activity == kind]
         assert sum(filtered.get(kind, {}).values()) == sum(_bears(mark, one, did, stream) for one in did)
 
 
+@pytest.mark.parametrize("says_when", [True, False])
+def test_usual_mail_is_not_looked_at_closely(says_when: bool) -> None:
+    """Who opens and clicks an hour after each mail of a hundred days costs every later event the quick look only."""
+    state = LeadState()
+    for day in range(100):
+        sent_ms = NOW_MS - day * DAY_MS - 14 * 3_600_000
+        for kind, after_ms in (("email_sent", 0), ("email_open", 3_600_000), ("email_click", 3_660_000)):
+            touch = (5 + day, 0, sent_ms, 0) if says_when and after_ms else None
+            at_ms = sent_ms + after_ms
+            fold(state, LeadEvent("e", "ma", "lead.activity", at_ms, [], {}, kind, {}, touch=touch), NOW_MS)
+    marks = BOOK.machines
+    assert marks is not None
+    for kind in ("email_open", "email_click"):
+        days, sends = state.traces[kind], state.traces["email_sent"]
+        counts = dict.fromkeys(days, 1)
+        assert not _may_be(kind, days, counts, sends, marks)
+        assert _may_be(kind, days, state.ledger[kind], sends, marks)  # ten days are older than all traces
+
+
 def _bears(mark: str, one: LeadEvent, did: list[LeadEvent], stream: list[LeadEvent]) -> bool:
     """Tell by the words of scoring.yaml whether an activity bears a mark; every instant here is a whole second."""
-    mail, link, _, told = one.touch or (0, 0, 0, 0)
+    mail, link, sent_ms, told = one.touch or (0, 0, 0, 0)
     if mark == "told":
         return bool(told)
+    if mark == "soon" and sent_ms:
+        return 0 <= one.at_ms - sent_ms <= 5_000
     if mark == "soon":
         sends = [
             sent for sent in stream if sent.activity == "email_sent" and 0 <= one.at_ms - sent.at_ms <= 5_000

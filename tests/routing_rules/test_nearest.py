@@ -11,11 +11,13 @@ from routing_rules.compiled import CompiledBook
 from routing_rules.engagement import compile_scoring
 from routing_rules.facts import gather
 from routing_rules.fields import SENIORITIES
+from routing_rules.fold import fold
 from routing_rules.judge import judge
 from routing_rules.nearest import did, knows, smallest_changes
 from schemas.activity import HAND_RAISES
 from schemas.decision import Step, Way
 from schemas.lead import LeadState, Standing
+from schemas.lead_event import LeadEvent
 from schemas.rulebook.scoring import ScoringFile
 from tests.factories import NOW_MS, WHO, a_compiled_book, a_state
 
@@ -29,8 +31,24 @@ ACTS = st.dictionaries(
 STANDINGS = st.sampled_from([
     {}, {"lifecycle_stage": "nurture", "track": "basics"},
     {"lifecycle_stage": "nurture", "recycle_count": 1, "recycled_at_ms": NOW_MS - DAY_MS, "cool_down_until_ms": NOW_MS + 20 * DAY_MS},
+    {"lifecycle_stage": "nurture", "track": "basics", "history_until_ms": NOW_MS - DAY_MS},
     {"lifecycle_stage": "lost"}, {"lifecycle_stage": "sal"}, {"lifecycle_stage": "disqualified", "rule": "declined.duplicate"},
 ])  # fmt: skip
+
+#: What machines did: kind, seconds ago.
+TRACES = st.lists(
+    st.tuples(st.sampled_from(["email_open", "email_click", "pricing_view"]), st.integers(1, 60 * 86_400)), max_size=3
+)  # fmt: skip
+
+
+def with_machines(state: LeadState, traces: list[tuple[str, int]]) -> LeadState:
+    """Return the lead for whom machines did something more."""
+    for kind, seconds in traces:
+        at_ms = NOW_MS - seconds * 1_000
+        fold(
+            state, LeadEvent("m", "ma", "lead.activity", at_ms, [], {}, kind, {}, touch=(0, 0, 0, 1)), NOW_MS
+        )
+    return state
 
 
 def with_points(book: CompiledBook, points: float) -> CompiledBook:
@@ -49,7 +67,8 @@ def after(
     for step in way.steps:
         if step.kind == "points":
             book = with_points(book, round(step.amount - points_less, 2))
-            state = did(state, "bonus", 1, at_ms)
+            points = did(state, "bonus", 1, at_ms)  # points alone are no act: they wake nobody
+            state = msgspec.structs.replace(points, last=state.last)
         elif step.kind == "activity":
             state = did(state, step.name, step.amount, at_ms)
         elif step.kind == "permission":
@@ -75,10 +94,12 @@ def smaller(step: Step) -> Step | None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(PEOPLE), ACTS, STANDINGS)
-def test_the_change_makes_it_ready_and_nothing_smaller_does(who: str, acts: Any, stand: Any) -> None:
+@given(st.sampled_from(PEOPLE), ACTS, STANDINGS, TRACES)
+def test_the_change_makes_it_ready_and_nothing_smaller_does(
+    who: str, acts: Any, stand: Any, traces: Any
+) -> None:
     """Each way does it; with one time, a hundredth of a point or a rank less in any of its steps it does not."""
-    state, standing = a_state(acts, **WHO[who]), Standing(**stand)
+    state, standing = with_machines(a_state(acts, **WHO[who]), traces), Standing(**stand)
     ways = smallest_changes(state, standing, BOOK, NOW_MS)
     held = judge(
         state, standing, BOOK, NOW_MS
@@ -166,3 +187,31 @@ def test_facts_read_back_as_they_were_meant() -> None:
         for value in values:
             state = knows(LeadState(), Step("fact", field, value, "eq"), NOW_MS)
             assert gather(state, Standing(), NOW_MS).values[field] == value
+
+
+def test_who_is_known_from_history_only_has_to_act() -> None:
+    """Points make nobody ready whom history holds: ready but for it, or short of points, the way begins with an act."""
+    standing = Standing(lifecycle_stage="nurture", track="basics", history_until_ms=NOW_MS - DAY_MS)
+    for did_before in ({"pricing_view": [2, 2, 3], "webinar_attended": [2, 4]}, {"pricing_view": [2]}):
+        state = a_state(did_before, **WHO["情シス部長800人"])
+        ways = smallest_changes(state, standing, BOOK, NOW_MS)
+        assert ways[0].steps[0].kind == "activity"
+        assert all(after(way, state, standing, BOOK) == "ready" for way in ways)
+
+
+def test_a_machines_click_is_none_that_a_rule_asks_for() -> None:
+    """A rule that asks for a click is not met by a scanner's: points alone do not do, and are not said to."""
+    ready = [
+        {
+            "name": "own",
+            "when": {"all": [{"engagement": {"gte": 50}}, {"activity.email_click": {"at_least": 1}}]},
+        }
+    ]
+    book = a_compiled_book(
+        readiness={"ready": ready, "examples": []},
+        journey={"sales_may_start_at": "awareness", "examples": []},
+    )
+    state = with_machines(a_state({"page_view": [0]}, **WHO["情シス部長800人"]), [("email_click", 5)])
+    ways = smallest_changes(state, Standing(), book, NOW_MS)
+    assert [step.name for step in ways[0].steps] == ["email_click", ""]
+    assert all(after(way, state, Standing(), book) == "ready" for way in ways)

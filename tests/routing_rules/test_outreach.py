@@ -1,19 +1,20 @@
 """May sales contact this person now, by which channel, and why (not): the table that both teams read."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing_rules.outreach import CHANNELS, EEA, Outreach, Person, ask, silent_until, zones_of
+from routing_rules import tables
+from routing_rules.outreach import CHANNELS, EEA, NEVER, Outreach, Person, ask, silent_until, zones_of
 from routing_rules.outreach_words import CODES, answer_words, channel_words, reason_words
 from schemas.base import Lang
 from schemas.lead import Standing
 from schemas.rulebook.outreach import OutreachSpec
-from tests.factories import NOW, NOW_MS, WHO, a_rulebook, a_state, ms
+from tests.factories import NOW_MS, WHO, a_rulebook, a_state, ms
 
 _SHIPPED = a_rulebook().nurture.outreach
 assert _SHIPPED is not None
@@ -173,7 +174,7 @@ def test_without_rules_the_gate_is_as_it_was() -> None:
 
 
 def test_countries_have_clocks() -> None:
-    """A country of several zones is silent where it is so in one of them; the EEA has thirty countries."""
+    """A country of several zones has all of them, a number with an area its own; the EEA has thirty countries."""
     assert len(EEA) == 30
     assert [zone.key for zone in zones_of(None, "JP", "UTC")] == ["Asia/Tokyo"]
     assert {"America/New_York", "America/Los_Angeles"} <= {zone.key for zone in zones_of(None, "US", "UTC")}
@@ -200,11 +201,70 @@ def test_a_yes_is_open_and_a_time_is_right(
         assert not asked(who, stage, rep, then - timedelta(minutes=1), channel).may_contact
 
 
-def test_a_silence_never_lasts_for_ever() -> None:
-    """Rules that leave no hour of the day open are answered nevertheless; lint doubts them."""
+#: A quarter of an hour in ms, and the start (UTC) of the Wednesday of the table's week.
+QUARTER, WEDNESDAY = 900_000, ms(datetime(2026, 11, 25, tzinfo=UTC))
+NUMBERS = (
+    ("+1 800 555 0123", "US"), ("+7 916 123 45 67", "RU"), ("+1 212 555 0123", "US"), ("+61 412 345 678", "AU"),
+    ("+55 11 98765 4321", "BR"), ("090-1234-5678", "JP"), ("+52 55 1234 5678", "MX"), ("no number", "US"),
+)  # fmt: skip
+ZONES = sorted(
+    {zones_of(None, country, "Asia/Tokyo") for country, _ in tables.rows("zones.tsv")}
+    | {zones_of(phone, country, "Asia/Tokyo") for phone, country in NUMBERS},
+    key=str,
+)
+HOURS = st.tuples(st.integers(0, 23), st.integers(0, 23)).map(lambda span: f"{span[0]:02}:00-{span[1]:02}:30")
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_everybody_has_an_open_half_hour_on_a_working_day(channel: str) -> None:
+    """Of no country, and no number without an area, do so many clocks make one long silence."""
+    for zones in ZONES:
+        instants = range(WEDNESDAY, WEDNESDAY + 96 * QUARTER, QUARTER)
+        open_quarters = [at_ms for at_ms in instants if silent_until(SPEC, channel, zones, at_ms) is None]
+        assert len(open_quarters) >= 2, zones
+
+
+@pytest.mark.parametrize(
+    "phone, country, hour, is_open",
+    [
+        ("+7 916 123 45 67", "RU", 7, True),     # 10:00 in Moscow, 19:00 in Kamchatka: some clock allows it
+        ("+7 916 123 45 67", "RU", 20, False),   # 23:00 in Moscow, 08:00 in Kamchatka: no clock does
+        (None, "AU", 5, True),                   # 13:00 in Perth, 16:00 in Sydney: all clocks do
+        (None, "AU", 7, False),                  # 15:00 in Perth, 18:00 in Sydney: one does not, and there are better hours
+    ],
+)  # fmt: skip
+def test_many_clocks(phone: str | None, country: str, hour: int, is_open: bool) -> None:
+    """All clocks count as long as they leave an hour together; if they do not, one that allows it is enough."""
+    zones = zones_of(phone, country, "Asia/Tokyo")
+    assert (silent_until(SPEC, "phone", zones, WEDNESDAY + hour * 3_600_000) is None) is is_open
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(ZONES),
+    st.lists(HOURS, min_size=1, max_size=3),
+    st.booleans(),
+    st.integers(0, 366 * 24 * 60),
+)
+def test_the_end_of_a_silence_is_one(zones: Any, hours: list[str], weekends: bool, minutes: int) -> None:
+    """At the instant that is told it is silent no more, on every day of the year; else no instant is told."""
+    spec = OutreachSpec.model_validate({"quiet": [{"hours": hours, "weekends": weekends}]})
+    now_ms = ms(MONDAY) + minutes * 60_000
+    until = silent_until(spec, "phone", zones, now_ms)
+    if until is None or until == NEVER:
+        return
+    assert until > now_ms
+    assert silent_until(spec, "phone", zones, int(until)) is None
+    assert silent_until(spec, "phone", zones, int(until) - 60_000) is not None
+
+
+def test_a_silence_that_never_ends_has_no_instant() -> None:
+    """Rules that leave no hour of the day open say no, and no time from which on; lint doubts them."""
     spec = OutreachSpec.model_validate(
         {"quiet": [{"hours": ["00:00-12:00", "12:00-00:00"], "weekends": True}]}
     )
-    until = silent_until(spec, "phone", (TOKYO,), NOW_MS)
-    assert until is None or until - NOW_MS < 60 * 86_400_000
-    assert ms(NOW) == NOW_MS
+    assert silent_until(spec, "phone", (TOKYO,), NOW_MS) == NEVER
+    said, did = PEOPLE["東京の部長"]
+    person = Person(a_state(did, **said), Standing(lifecycle_stage="sal"), "sato")
+    came = ask(person, spec, NOW_MS, rep="sato", channel="phone")
+    assert (came.may_contact, came.reason, came.from_ms) == (False, "quiet_hours", None)
