@@ -22,7 +22,7 @@ from worker.intake import answers, bodies, translating
 from worker.intake.answers import TABLE, row
 from worker.intake.platforms import PLATFORMS
 from worker.intake.request import Request, make
-from worker.intake.room import Room
+from worker.intake.room import NoRoomError, Room
 from worker.queue import Entry, Fields
 
 TOKEN = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
@@ -250,12 +250,22 @@ def test_too_many_at_a_time_are_told_to_come_again(intake: Intake) -> None:
     assert intake.desk.is_full("zapier").status == 503
     assert intake.desk.is_full("brevo").status == 429
     room = Room(most=3, most_bytes=1_000)
-    assert [room.take(10) for _ in range(4)] == [True, True, True, False]
-    room.leave(10)
-    assert [room.take(981), room.take(980)] == [False, True]
-    for size in (10, 10, 980):
-        room.leave(size)
-    assert room.take(5_000)  # alone, whatever its size
+    with room.hold() as one, room.hold() as two:
+        with room.hold() as three:
+            for share in (one, two, three):
+                share.grow(10)
+            with pytest.raises(NoRoomError), room.hold():
+                pass
+        with room.hold() as three:
+            with pytest.raises(NoRoomError):
+                three.grow(981)
+            three.grow(980)
+            three.grow(0)
+    with room.hold() as one:
+        one.grow(5_000)  # alone, whatever its size
+        with pytest.raises(NoRoomError), room.hold():
+            pass
+    assert (room._requests, room._bytes) == (0, 0)
 
 
 def test_coroutines_share_appends_and_none_waits_for_ever(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from worker import now, queue, tokens
 from worker.desk import spool
 from worker.intake.bodies import MAX_BODY
 from worker.intake.canonical import MAX_EVENTS
+from worker.intake.room import Room
 from worker.store.db import in_transaction
 from worker.web import known_tokens
 from worker.web.problems import TYPE, TYPES
@@ -286,6 +287,19 @@ def test_nowhere_to_keep_is_503_with_a_wait(web: Web, monkeypatch: pytest.Monkey
     web.system.servers.kill_valkey()
     answer = post(web, event(1), {**token, **PLAIN})
     assert (problem(answer), answer.headers["retry-after"]) == ((503, "away"), "5")
+
+
+def test_strangers_at_intake_do_not_shut_the_api(web: Web) -> None:
+    """Intake's room is full of what nobody proved: proven tokens have a room of their own, which is bounded too."""
+    token = web.token("events:write", "outcomes:write")
+    state = web.client.app.state  # type: ignore[attr-defined]
+    state.road.open().desk.room = Room(most=0)
+    assert accepted(post(web, event(1), {**token, **PLAIN})) == ["accepted"]
+    assert accepted(post(web, WON, {**token, **PLAIN}, "/v1/outcomes")) == ["accepted"]
+    state.room._most = 0
+    for path in ("/v1/events", "/v1/outcomes"):
+        answer = post(web, event(2), {**token, **PLAIN}, path)
+        assert (problem(answer), answer.headers["retry-after"]) == ((503, "away"), "5")
 
 
 def test_postgres_away_is_no_reason_to_lose_events(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 #: Bytes of a request line and its headers; tokens and signatures need one or two thousand.
 MAX_HEAD: Final = 64 * 1024
@@ -21,7 +21,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._loose_bytes += len(data)
         super().data_received(data)
         if self._loose_bytes > MAX_HEAD and not self.transport.is_closing():
-            if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete or not cycle.response_started:
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
 
