@@ -139,6 +139,31 @@ def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:
     assert web.system.broken() == []
 
 
+def test_after_acceptance_a_channel_that_the_gate_closes_is_told_with_its_reason(
+    web: Web, later: Callable[..., None]
+) -> None:
+    """Without a ground for mail, and at a quiet hour of the person: neither address stands there, but why not."""
+    texts = dict(web.system.sql("SELECT texts FROM tasuki.rulebook")[0][0])
+    before = "needs: relationship, law: 特定電子メール法"
+    assert before in texts["nurture.yaml"]
+    texts["nurture.yaml"] = texts["nurture.yaml"].replace(before, "needs: opt_in, law: 特定電子メール法")
+    rulebooks.publish(texts, by="test", note="opt in", now=now.now())
+    by_day = web.press(web.link(*web.offer())).text
+    number, rep = web.offer(2)
+    later(hours=8)
+    by_night = web.press(web.link(number, rep)).text
+
+    assert [WHO["email"] in by_day, WHO["phone"] in by_day, "メール: 連絡の法的根拠" in by_day] == [
+        False,
+        True,
+        True,
+    ]
+    assert "@" not in by_night
+    assert WHO["phone"] not in by_night
+    assert "電話: 相手の時間帯では連絡を控える時間です" in by_night
+    assert "2026-11-25 09:00 JST 以降" in by_night
+
+
 def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:
     """A new one, of the same rep, channel and policy, made in the act; opening it changes nothing, and it works once."""
     number, rep = web.offer()

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from routing_rules.explain import activity_name, buying_stage_name, rule_name
-from routing_rules.gate import gate
+from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
 from worker.links import Link, State
 from worker.notices.sheet import shown
+from worker.outreach import ask_all, asked_now
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.web.pages import local
@@ -103,11 +104,11 @@ def reasons(loaded: Loaded, lang: Lang) -> list[tuple[str, str]]:
 
 
 def what_comes_next(
-    connection: Connection, link: Link, act: str, then: str | None, reader: Reader
+    connection: Connection, link: Link, act: str, then: str | None, reader: Reader, now: datetime
 ) -> list[tuple[str, str]]:
     """Return what the rep does now that the act is done; after an acceptance with the permitted addresses.
 
-    They are permitted by the lead, and by the channel that the link went by.
+    They are permitted by the outreach gate, and by the channel that the link went by.
     """
     if then is not None:
         return [(reader.say("next"), reader.say(f"next.{then}"))]
@@ -115,15 +116,25 @@ def what_comes_next(
         return [(reader.say("next"), reader.say("next.contacted"))]
     due_at = reading.standing(connection, link.held.assignment_id)["due_at"]
     words = reader.say("next.contact_by", at=reader.at(due_at)) if due_at else reader.say("next.contact")
-    rows = [(reader.say("next"), words)]
-    row = leads.read_lead(connection, link.held.lead_id)
-    if row is not None:
-        answer = gate(row.state, row.standing.lifecycle_stage, row.owner, link.rep)
+    return [(reader.say("next"), words), *_by_which_way(connection, link, reader, now)]
+
+
+def _by_which_way(connection: Connection, link: Link, reader: Reader, now: datetime) -> list[tuple[str, str]]:
+    """Return the addresses that may be used now, and of every other channel why it may not."""
+    lead_id = link.held.lead_id
+    row = leads.read_lead(connection, lead_id)
+    answer = ask_all(connection, [lead_id], asked_now(connection, now, link.rep)).get(lead_id)
+    if row is None or answer is None:
+        return []
+    rows = []
+    if answer.channels:
         addresses = {channel: str(row.state.fact(channel)) for channel in answer.channels}
-        if addresses:
-            told = " / ".join(shown(addresses, link.personal).values())
-            rows.append((reader.say("contact"), told or reader.say("hidden.contact", lead=link.held.lead_id)))
-    return rows
+        told = " / ".join(shown(addresses, link.personal).values())
+        rows.append((reader.say("contact"), told or reader.say("hidden.contact", lead=lead_id)))
+    closed = [channel_words(one, reader.lang, reader.zone) for one in answer.by_channel if not one.may] or (
+        [] if answer.may_contact else [answer_words(answer, reader.lang, reader.zone)]
+    )
+    return rows + [(reader.say("contact.closed"), words) for words in closed]
 
 
 def why_not(connection: Connection, link: Link, state: State, loaded: Loaded, reader: Reader) -> list[str]:
