@@ -110,6 +110,13 @@ def test_unproven_senders_leave_nothing_but_a_count(intake: Intake) -> None:
     assert not any("person" in word for name in counts for word in name)
 
 
+def test_a_refusal_while_the_sources_cannot_be_read_is_counted_once(tmp_path: Path) -> None:
+    """Whatever the source is called, for it is a stranger's word."""
+    intake = open_intake(tmp_path, "sources: [")
+    assert intake.accept("hubspot", zap({"id": "1"})).status == 503
+    assert [(key[:2], count) for key, count in intake.desk.tally.take().items()] == [(("unknown", "away"), 1)]
+
+
 def test_unknown_and_disabled_sources_answer_alike(tmp_path: Path) -> None:
     """Nothing tells a stranger which names there are."""
     text = SOURCES.replace("zapier: {platform: zapier,", "zapier: {platform: zapier, enabled: false,")
