@@ -377,11 +377,28 @@ def test_a_token_for_outcomes_can_say_nothing_else(web: Web) -> None:
     answer = post(web, [WON, event(1)], {**token, **BATCH}, "/v1/outcomes")
     assert (problem(answer), answer.json()["scope"]) == ((403, "scope-missing"), "events:write")
     assert queue.backlog() == 0
+    broken = {**event(2), "data": {"activity": "Not A Kind"}}
+    assert problem(post(web, [WON, broken], {**token, **BATCH}, "/v1/outcomes")) == (403, "scope-missing")
+    assert queue.backlog() == 0  # mended in quarantine it would be applied one day
     no_opportunity = {**WON, "data": {"amount": 1}}
     mixed = post(web, [WON, no_opportunity], {**token, **BATCH}, "/v1/outcomes")
     assert accepted(mixed) == ["accepted", "quarantined"]
     assert mixed.json()["events"][1]["field"] == "data.opportunity"
     assert problem(post(web, WON, {**token, **PLAIN})) == (403, "scope-missing")
+
+
+def test_a_token_for_outcomes_can_tell_what_a_rep_did(web: Web) -> None:
+    """As docs/http.md says: the contact of the rep who holds the lead is recorded, and it accepts the offer."""
+    number, rep = web.offer()
+    told = event("a1", "outcome.activity", subject="lead-1", time="2026-11-24T10:59:59+09:00",
+                 sales_activity="call_made", by=rep)  # fmt: skip
+    web.system.do("UPDATE tasuki.assignment SET offered_at = '2026-11-24T10:00:00+09:00'")
+    assert accepted(post(web, told, {**web.token("outcomes:write"), **PLAIN}, "/v1/outcomes")) == ["accepted"]
+    web.system.drain_here()
+    held = web.system.sql(
+        "SELECT accepted_at, contacted_at FROM tasuki.assignment WHERE assignment_id = :a", a=number
+    )
+    assert None not in held[0]
 
 
 def test_the_examples_of_the_document_are_taken(web: Web) -> None:

@@ -41,8 +41,8 @@ class Part:
 
     @property
     def is_no_outcome(self) -> bool:
-        """Tell whether it is an event, and says something else than what became of a lead in sales."""
-        return self.problem is None and not (self.type or "").startswith("outcome.")
+        """Tell whether it says something else than what happened in sales, understood or not: it may be mended."""
+        return self.type is not None and not self.type.startswith("outcome.")
 
     @property
     def is_ours(self) -> bool:
