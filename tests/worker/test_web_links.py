@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.rulebook.channels import PersonalData
-from tests.fixtures.system import System
+from tests.fixtures.system import System, event
 from tests.fixtures.web import PUBLIC, WHO, Web, form_of
 from worker import links, now, rulebooks
 from worker.acting import act
@@ -124,6 +124,24 @@ def test_the_page_shows_the_lead_in_the_reps_language(web: Web) -> None:
     assert WHO["email"] not in page.text
     assert WHO["phone"] not in page.text
     assert "<script" not in page.text
+
+
+def test_what_we_sent_and_what_machines_did_is_not_what_the_lead_did(web: Web) -> None:
+    """A mail of ours, its bounce, and the click of a scanner are newer than what the person did, and not shown."""
+    number, rep = web.offer()
+    newer = "2026-11-24T10:40:00+09:00"
+    web.system.send([
+        event(11, subject="lead-1", time=newer, activity="email_sent"),
+        event(12, subject="lead-1", time=newer, activity="email_bounce"),
+        event(13, subject="lead-1", time=newer, activity="email_click", machine=True),
+        event(14, subject="lead-1", time="2026-11-24T10:20:00+09:00", activity="pricing_view"),
+    ])  # fmt: skip
+    web.system.drain_here()
+    page = web.client.get(web.link(number, rep)).text
+    did = dict(re.findall(r"<dt>(.*?)</dt><dd><bdi>(.*?)</bdi></dd>", page))["最近の行動"]
+
+    assert re.findall(r" (\d\d:\d\d)", did) == ["10:20", "10:00"]
+    assert [words for words in ("メール", "email") if words in did] == []
 
 
 def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:

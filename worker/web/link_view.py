@@ -10,14 +10,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from routing_rules.explain import activity_name, buying_stage_name, rule_name
+from routing_rules.explain import buying_stage_name, rule_name
+from routing_rules.facts import DAY_MS
 from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
 from worker.links import Link, State
+from worker.notices import compose
 from worker.notices.sheet import shown
 from worker.outreach import ask_all, asked_now
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
+from worker.store.rows import ms
 from worker.web.pages import local
 from worker.web.words import WORDS, end_words, strategy_words
 
@@ -61,10 +64,9 @@ def lead_rows(
     joined = " ".join(part for part in (state.fact("family_name"), state.fact("given_name")) if part)
     pool = loaded.team.pools.get(held.pool)
     place = pool.name.say(lang) if pool is not None else held.pool
-    acts = sorted(state.last.items(), key=lambda item: -item[1])[:_NEWEST]
+    acts = compose.activities(state, compose.by_people(state, loaded), loaded, ms(now) // DAY_MS)[:_NEWEST]
     did = [
-        f"{activity_name(kind, book, lang)} ({reader.at(datetime.fromtimestamp(at_ms / 1000, UTC))})"
-        for kind, at_ms in acts
+        f"{one['name'][lang]} ({reader.at(datetime.fromtimestamp(one['at_ms'] / 1000, UTC))})" for one in acts
     ]
     stage = buying_stage_name(standing.buying_stage, book, lang) if standing.buying_stage else None
     lead = shown(
