@@ -5,6 +5,7 @@ import gzip
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -244,6 +245,18 @@ def test_guessing_is_counted(web: Web) -> None:
     ]
     assert found == [401] * 20 + [429] * 2
     assert accepted(post(web, event(2), {**good, **PLAIN})) == ["accepted"]
+
+
+def test_guesses_that_come_at_once_are_counted_too(web: Web) -> None:
+    """Those who wait behind the first twenty are not looked up."""
+
+    def guess(number: int) -> int:
+        headers = {**PLAIN, "Authorization": f"Bearer tasuki_{number}"}
+        return int(post(web, event(1), headers).status_code)
+
+    with ThreadPoolExecutor(60) as at_once:
+        found = sorted(at_once.map(guess, range(60)))
+    assert found == [401] * 20 + [429] * 40
 
 
 def test_a_source_of_ours_is_refused(web: Web) -> None:
