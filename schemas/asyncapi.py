@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas.event import Event
-from schemas.notice import CrmMessage, NoticeMessage
+from schemas.notice import CrmMessage, NoticeMessage, TrackMessage
 
 _AT: Final = "#/components/schemas/"
 _EXAMPLE: Final = (
@@ -44,6 +44,7 @@ def document(version: str, platforms: list[str]) -> dict[str, Any]:
             "takeTasks": _operation("receive", "celery", "Appends the events of a Celery task to the stream."),
             "tellNotices": _operation("send", "notices", "Tells a receiver what reps are told; at least once."),
             "tellCrm": _operation("send", "crm", "Tells a CRM's receiver how a lead stands; at least once."),
+            "tellMa": _operation("send", "ma", "Tells the MA platform to enrol, move or stop a lead; at least once."),
         },
         "components": {"messages": _messages(platforms), "schemas": _schemas()},
     }  # fmt: skip
@@ -78,6 +79,11 @@ def _channels() -> dict[str, Any]:
             "address": None,
             "description": "An https URL of yours: TASUKI_CRM_URL, where TASUKI_CRM is `webhook`.",
             "messages": _named("crm"),
+        },
+        "ma": {
+            "address": None,
+            "description": "An https URL of yours: TASUKI_MA_URL.",
+            "messages": _named("track"),
         },
     }  # fmt: skip
 
@@ -117,6 +123,7 @@ def _messages(platforms: list[str]) -> dict[str, Any]:
         },
         "notice": _webhook("A notice", "NoticeMessage"),
         "crm": _webhook("A lead for the CRM", "CrmMessage"),
+        "track": _webhook("A lead on its track", "TrackMessage"),
     }  # fmt: skip
 
 
@@ -151,6 +158,7 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
         (Event, "validation"), (NoticeMessage, "validation"), (CrmMessage, "validation"),
+        (TrackMessage, "validation"),
     ]  # fmt: skip
     _, made = models_json_schema(models, ref_template=_AT + "{model}")
     found: dict[str, Any] = made["$defs"]

@@ -1,14 +1,18 @@
-"""What Tasuki tells machines: the signed webhooks (Standard Webhooks 1.0) of notices and of the CRM.
+"""What Tasuki tells machines: the signed webhooks (Standard Webhooks 1.0) of notices, of the CRM and of tracks.
 
-`worker.notices.compose` and `worker.crm` make what is sent; tests/schemas/test_asyncapi.py holds them to this.
+`worker.notices.compose`, `worker.crm` and `worker.nurturing` make what is sent; tests/schemas/test_asyncapi.py holds
+them to this.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.base import Lang
+from schemas.rulebook.channels import NoticeKind
+
+_KINDS: Final = ", ".join(f"`{kind}`" for kind in get_args(NoticeKind))
 
 
 class _Told(BaseModel):
@@ -68,6 +72,8 @@ class ToldLead(_Told):
     activities: list[ToldActivity] = Field(default=[], description="The newest first.")
     interests: list[ToldActivity] = Field(default=[], description="Those that count most first.")
     hand_raise: ToldActivity | None = Field(default=None, description="The newest wish to talk.")
+    rep: str | None = Field(default=None, description="Whose lead it is, where a manager is told.")
+    rep_name: Named | None = None
 
 
 class Why(_Told):
@@ -81,9 +87,11 @@ class Why(_Told):
 class Notice(_Told):
     """One occasion, told to one rep."""
 
-    kind: str = Field(description="`offer`, `warn`, `breach` and others.")
+    kind: str = Field(description=f"One of {_KINDS}; later versions may add others.")
     to: Receiver
-    assignment_id: int
+    assignment_id: int | None = Field(
+        description="Null where nobody holds the lead: `claim_open`, `claim_over`."
+    )
     lead: ToldLead
     because: str
     why: Why
@@ -120,3 +128,61 @@ class CrmMessage(_Told):
     data: dict[str, Any] = Field(
         description="Every fact that is known of the lead, with `tasuki_id`, `crm_id` and `version`."
     )
+
+
+class TrackedKey(_Told):
+    """How a producer of events names the lead."""
+
+    source: str
+    id: str
+
+
+class TrackedLead(_Told):
+    """The lead that is put on a track, or taken off one."""
+
+    id: int
+    email: str | None
+    keys: list[TrackedKey]
+
+
+class TrackPlace(_Told):
+    """A track or a step of nurture.yaml."""
+
+    id: str
+    name: Named
+
+
+class Because(Named):
+    """Why, as code and in words."""
+
+    code: str
+
+
+class Resume(_Told):
+    """Where on its track a lead goes on."""
+
+    days: float = Field(description="Spent on this track before; days with sales do not count.")
+    step: TrackPlace | None
+
+
+class Instruction(_Told):
+    """What the MA platform should do."""
+
+    kind: Literal["track_enrol", "track_move", "track_stop"]
+    lead: TrackedLead
+    track: TrackPlace | None = Field(description="Where to; null for `track.stop`.")
+    left: str | None = Field(alias="from", description="The track that it leaves; null for `track.enrol`.")
+    because: Because
+    resume: Resume | None
+    sequence: int = Field(
+        description="Grows with every change of one lead: ignore a smaller one than was seen."
+    )
+    at: datetime
+
+
+class TrackMessage(_Told):
+    """The body of the MA platform's webhook."""
+
+    type: Literal["track.enrol", "track.move", "track.stop"]
+    timestamp: datetime
+    data: Instruction

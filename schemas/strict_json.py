@@ -7,7 +7,9 @@ surrogates and U+0000 pass; in PostgreSQL `'NaN' > 100` is true, and U+0000 cann
 import json
 import math
 import re
-from typing import Any, Final
+from typing import Any, Final, NoReturn
+
+import msgspec
 
 from schemas.errors import NotUnderstood
 
@@ -18,6 +20,10 @@ MAX_DIGITS: Final = 18
 
 # U+0000, bidirectional overrides and isolates (they make a name read as another), lone surrogates.
 _FORBIDDEN = re.compile("[\x00\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+_SPACE = re.compile("[ \t\r\n]*")
+_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class _Unfit:
@@ -88,6 +94,14 @@ _slow = json.JSONDecoder(
 )
 
 
+def _not_json(_text: str) -> NoReturn:
+    raise ValueError
+
+
+#: Finds where a value ends; what it says is read later.
+_ends = json.JSONDecoder(parse_float=len, parse_int=len, parse_constant=_not_json)
+
+
 def _scan(value: Any, path: str, depth: int) -> None:
     """Walk the tree and refuse the first unfit value, naming its place."""
     if depth > MAX_DEPTH:
@@ -127,6 +141,57 @@ def loads(raw: bytes) -> Any:
     if "\\u" in text or text.count("{") + text.count("[") > MAX_DEPTH or _FORBIDDEN.search(text):
         _scan(value, "", 0)
     return value
+
+
+def split(raw: bytes) -> list[bytes]:
+    """Return the items of an array, each as it was written, so that each is judged by itself.
+
+    What one item holds (a key twice, a number or a character that is not taken) is no fault of its neighbours.
+
+    Raises:
+        NotUnderstood: `raw` is no array, or no JSON.
+
+    """
+    try:
+        return [bytes(item) for item in _raws(raw)]
+    except (msgspec.DecodeError, RecursionError):  # msgspec refuses a lone surrogate, wherever it stands
+        pass
+    try:
+        return _items(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        said = type(loads(raw)).__name__  # tells the place, where it is no JSON
+        raise NotUnderstood("batch", f"a bare {said}; send an array of events") from None
+
+
+def _items(text: str) -> list[bytes]:
+    """Cut an array into its items by Python's parser.
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: an item is nested too deeply to find its end.
+
+    """
+    items: list[bytes] = []
+    at = _after_space(text, 0)
+    if text[at : at + 1] != "[":
+        raise ValueError
+    at = _after_space(text, at + 1)
+    if text[at : at + 1] != "]":
+        while True:
+            _, end = _ends.raw_decode(text, at)
+            items.append(text[at:end].encode())
+            at = _after_space(text, end)
+            if text[at : at + 1] != ",":
+                break
+            at = _after_space(text, at + 1)
+    if text[at : at + 1] != "]" or _after_space(text, at + 1) != len(text):
+        raise ValueError
+    return items
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
 
 
 def _explain(text: str) -> None:

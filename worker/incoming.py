@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from schemas import quick
 from schemas.errors import NotUnderstood
 from schemas.event import EARLIEST, MAX_EVENT_BYTES, understand
 from schemas.lead_event import LeadEvent
-from schemas.strict_json import loads
+from schemas.strict_json import loads, split
 from worker.intake import translating
 from worker.now import at_wall_ms
 from worker.queue import Entry
@@ -21,7 +19,6 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 _CANONICAL: Final = "canonical"
 _EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 _MAX_MS_DIGITS: Final = 15
-_split: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(slots=True)
@@ -136,18 +133,10 @@ def _dump(document: Any) -> bytes:
 def _batch(entry: Entry, raw: bytes, received_ms: int) -> list[Incoming]:
     """Read each part by itself, as it was written; only what is no array of JSON is refused as a whole."""
     try:
-        parts = _split(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return [_unfit(entry, 0, raw, received_ms, _no_array(raw), None)]
-    return [_one(entry, number, bytes(part), received_ms, None) for number, part in enumerate(parts)]
-
-
-def _no_array(raw: bytes) -> NotUnderstood:
-    try:
-        said = type(loads(raw)).__name__
+        parts = split(raw)
     except NotUnderstood as problem:
-        return problem
-    return NotUnderstood("batch", f"a bare {said}; send an array of events")
+        return [_unfit(entry, 0, raw, received_ms, problem, None)]
+    return [_one(entry, number, part, received_ms, None) for number, part in enumerate(parts)]
 
 
 def _payload(entry: Entry, received_ms: int, retry_of: int | None) -> list[Incoming]:

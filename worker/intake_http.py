@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from worker.intake.accept import Desk
 from worker.intake.answers import refused
 from worker.intake.request import Answer, Request
+from worker.intake.room import NoRoomError, Share
 from worker.now import now
 
 Scope = MutableMapping[str, Any]
@@ -73,20 +74,17 @@ class IntakeApp:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
-        most = self._desk.max_body(name)
-        size = announced(scope, most)
-        if not self._desk.room.take(size):
-            return self._desk.is_full(name)
         try:
-            async with asyncio.timeout(BODY_S):
-                body = await read_body(receive, most)
-            return await self._desk.accept_soon(name, self._request(scope, body), now(), self._threads)
+            with self._desk.room.hold() as share:
+                async with asyncio.timeout(BODY_S):
+                    body = await read_body(receive, self._desk.max_body(name), share)
+                return await self._desk.accept_soon(name, self._request(scope, body), now(), self._threads)
+        except NoRoomError:
+            return self._desk.is_full(name)
         except TooLargeError:
             return self._desk.too_large(name)
         except TimeoutError:
             return refused("generic", "away", "the body came too slowly")
-        finally:
-            self._desk.room.leave(size)
 
     def _request(self, scope: Scope, body: bytes) -> Request:
         raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
@@ -102,19 +100,12 @@ class IntakeApp:
         return Request(scope["method"], url, headers, body)
 
 
-def announced(scope: Scope, most: int) -> int:
-    """Return how many bytes a request's body is going to have, as far as it says so: at most `most`."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return min(int(value[:12]), most)
-    return most
-
-
-async def read_body(receive: Receive, most: int) -> bytes:
+async def read_body(receive: Receive, most: int, share: Share) -> bytes:
     """Return the body, reading not more than is taken.
 
     Raises:
         TooLargeError: it is longer.
+        NoRoomError: there is no room for what came.
         GoneError: nobody is there any more.
 
     """
@@ -128,6 +119,7 @@ async def read_body(receive: Receive, most: int) -> bytes:
         size += len(part)
         if size > most:
             raise TooLargeError
+        share.grow(len(part))
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -10,13 +11,18 @@ from typer.testing import CliRunner
 
 from schemas.asyncapi import document
 from schemas.event import Event, EventData
-from schemas.notice import CrmMessage, Notice, NoticeMessage, ToldLead
+from schemas.notice import CrmMessage, Notice, NoticeMessage, ToldLead, TrackMessage
+from tests.factories import NOW, a_compiled_book, a_state, the_team
+from tests.fixtures.system import System, event
 from tests.fixtures.web import Web
-from tests.worker.notices.bodies import a_body
 from worker import queue
 from worker.app import app as celery_app
 from worker.cli.main import app
 from worker.intake.adapters.registry import ADAPTERS
+from worker.notices import words
+from worker.notices.compose import Occasion, about_lead, notice, why_you
+from worker.notices.kinds import OF_ANOTHER, UNASSIGNED
+from worker.rulebooks import Loaded
 from worker.settings import settings
 
 SCHEMA = Path(__file__).parent / "asyncapi" / "schema-3.0.0.json"
@@ -80,11 +86,45 @@ def test_its_examples_are_events() -> None:
                     assert schema_of("Event").is_valid(one)
 
 
-@pytest.mark.parametrize("kind", ["offer", "warn", "breach"])
+def composed(kind: str) -> dict[str, Any]:
+    """Return the body of a notice as `worker.notices.compose` makes it of a lead."""
+    loaded = Loaded(1, a_compiled_book(), the_team())
+    judged = SimpleNamespace(
+        persona="it_decision_maker",
+        fit_grade="A",
+        engagement=88.2,
+        buying_stage="decision",
+        ready_rule="hand raise",
+    )
+    of_another = (
+        {"rep": "sato_kenji", "rep_name": {"ja": "佐藤 健二", "en": "Kenji Sato"}}
+        if kind in OF_ANOTHER
+        else {}
+    )
+    state = a_state({"demo_request": [0], "pricing_view": [1]}, title="情報システム部長", employees=800)
+    about = about_lead(1001, state, judged, loaded, NOW, **of_another)
+    what = Occasion(
+        kind,
+        "standard",
+        "accept",
+        "rule / round_robin",
+        NOW,
+        why_you("rule", "round_robin", "enterprise_east", loaded),
+    )
+    rep = loaded.team.reps["suzuki_haruka"]
+    body: dict[str, Any] = notice(what, rep, None if kind in UNASSIGNED else 17, about, loaded, NOW)[0][
+        "body"
+    ]
+    return body
+
+
+@pytest.mark.parametrize("kind", sorted(words.SUBJECT.keys() - {"digest"}))
 def test_a_notice_is_what_the_document_says(kind: str) -> None:
     """The body of a webhook, alone and in a digest; each of its fields is named, and a wrong one is found."""
-    body = a_body(kind=kind)
+    body = json.loads(json.dumps(composed(kind)))
     at = "2026-11-24T02:00:00+00:00"
+    assert (body["assignment_id"] is None) == (kind in ("claim_open", "claim_over"))
+    assert f"`{kind}`" in DOCUMENT["components"]["schemas"]["Notice"]["properties"]["kind"]["description"]
     alone = {"type": f"lead.{kind}", "timestamp": at, "data": body}
     several = {"type": "lead.digest", "timestamp": at, "data": {"kind": "digest", "notices": [body, body]}}
     for message in (alone, several):
@@ -104,7 +144,34 @@ def test_what_is_really_composed_is_what_the_document_says(web: Web, monkeypatch
     message = {"type": "lead.offer", "timestamp": body["at"], "data": body}
     assert schema_of("NoticeMessage").is_valid(message)
     assert body.keys() == Notice.model_fields.keys()
-    assert body["lead"].keys() == ToldLead.model_fields.keys()
+    assert body["lead"].keys() == ToldLead.model_fields.keys() - {
+        "rep",
+        "rep_name",
+    }  # these a manager is told
+
+
+def test_what_the_ma_platform_is_told_is_what_the_document_says(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enrolled, moved and stopped, as the bodies stand in the outbox; one without its lead is found."""
+    monkeypatch.setenv("TASUKI_MA_URL", "https://ma.example.com/hook")
+    settings.cache_clear()
+    person = {"email": "keiri@minato.example.co.jp", "title": "経理課長", "employees": 80, "country": "JP"}
+    for one in (
+        event(1, "lead.captured", **person), event("1b", subject="lead-1", activity="whitepaper_download"),
+        event("1c", subject="lead-1", activity="demo_request"),
+    ):  # fmt: skip
+        system.send([one])
+        system.drain_here()
+    told = system.sql("SELECT kind, body FROM tasuki.outbox WHERE receiver = 'ma' ORDER BY message_id")
+    assert [row.kind for row in told] == ["track_enrol", "track_move", "track_stop"]
+    for row in told:
+        message = {"type": row.kind.replace("_", "."), "timestamp": row.body["at"], "data": row.body}
+        TrackMessage.model_validate(message)
+        assert schema_of("TrackMessage").is_valid(message)
+        assert row.body.keys() == DOCUMENT["components"]["schemas"]["Instruction"]["properties"].keys()
+        assert not schema_of("TrackMessage").is_valid({**message, "data": {**row.body, "lead": None}})
+    assert DOCUMENT["operations"]["tellMa"]["channel"] == {"$ref": "#/channels/ma"}
 
 
 def test_the_crms_message_is_what_the_document_says() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NotUnderstood
-from schemas.strict_json import MAX_DEPTH, MAX_DIGITS, loads
+from schemas.strict_json import MAX_DEPTH, MAX_DIGITS, loads, split
 
 _CLEAN = st.text(
     st.characters(
@@ -150,3 +150,43 @@ def test_numbers_are_taken_up_to_the_limit(digits: int, is_fine: bool) -> None:
 def test_what_only_looks_odd_is_taken(raw: str, value: Any) -> None:
     """Emoji, Japanese keys, brackets in text and names of other languages' internals are plain data."""
     assert loads(raw.encode()) == value
+
+
+@given(st.lists(_TREES, max_size=6), st.sampled_from(["", " ", "\n\t"]))
+def test_an_array_is_cut_into_its_items(items: list[Any], space: str) -> None:
+    """As each was written; what only Python's parser takes at one place changes no other."""
+    written = [json.dumps(item) for item in items]
+    assert split(f"{space}[{space}{f'{space},{space}'.join(written)}{space}]{space}".encode()) == [
+        one.encode() for one in written
+    ]
+    written.append('{"a": "\\ud800", "n": 1' + "0" * 5_000 + "}")
+    assert split(f"{space}[{f'{space},{space}'.join(written)}{space}]".encode()) == [
+        one.encode() for one in written
+    ]
+
+
+@pytest.mark.parametrize(
+    "unfit", [r'"\ud800"', r'{"\udc00": 1, "a": 1, "a": 2}', "1" + "0" * 5_000 + r', "\ud800"']
+)
+def test_an_unfit_item_leaves_its_neighbours_whole(unfit: str) -> None:
+    """It comes back as it was written, and strict JSON says of it alone what is wrong."""
+    first, *between, last = split(f'[{{"a": 1}}, {unfit}, "猫"]'.encode())
+    assert (loads(first), loads(last)) == ({"a": 1}, "猫")
+    for one in between:
+        with pytest.raises(NotUnderstood):
+            loads(one)
+
+
+@pytest.mark.parametrize(
+    "raw, place",
+    [
+        (r'["\ud800", NaN]', "[0]"), (r'["\ud800",]', "line 1 column 11"), (r'["\ud800"', "line 1 column 10"),
+        (r'["\ud800"] 1', "line 1 column 12"), (r'{"a": "\ud800"}', "a"), ("7", "batch"), ("", "line 1 column 1"),
+        (r'["\ud800", ' + "[" * 100_000, "event"), (r'["\ud800" "a"]', "line 1 column 11"), ("[", "line 1 column 2"),
+    ],
+)  # fmt: skip
+def test_what_is_no_array_is_refused_with_its_place(raw: str, place: str) -> None:
+    """As a whole: where its items end, nobody can tell."""
+    with pytest.raises(NotUnderstood) as refused:
+        split(raw.encode())
+    assert refused.value.place == place

@@ -65,6 +65,26 @@ def test_headers_without_end_are_hung_up_on(base: str) -> None:
         assert not answer or b" 431 " in answer
 
 
+@pytest.mark.parametrize(
+    "before, again", [
+        (b"0\r\n", b"x-%d: " + b"a" * 8_000 + b"\r\n"),  # trailers
+        (b"0\r\nx-long: ", b"%d" + b"a" * 8_000),  # one trailer
+        (b"1;", b"%d" + b"a" * 8_000),  # the extension of a chunk
+    ],
+)  # fmt: skip
+def test_a_chunked_body_is_no_way_to_fill_memory(base: str, before: bytes, again: bytes) -> None:
+    """What surrounds a body's bytes is bounded as a head is; a large body, and a few trailers, are answered."""
+    port = int(base.rpartition(":")[2])
+    head = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        for _ in range(2):
+            one.sendall(head + b"1000;a=b\r\n%b\r\n" % (b" " * 4_096) * 100 + b"0\r\nx-sum: 1\r\n\r\n")
+            assert one.recv(4_096).startswith(b"HTTP/1.1 405")
+        one.sendall(head + before)
+        with pytest.raises(ConnectionError):
+            one.sendall(b"".join(again % number for number in range(2_000)))  # fits in no buffer on the way
+
+
 def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path) -> None:
     """All checks, every call, the same examples each time."""
     number, _ = web.offer()

@@ -23,7 +23,7 @@ from worker.intake import answers, bodies, translating
 from worker.intake.answers import TABLE, row
 from worker.intake.platforms import PLATFORMS
 from worker.intake.request import Request, make
-from worker.intake.room import Room
+from worker.intake.room import NoRoomError, Room
 from worker.queue import Entry, Fields
 
 TOKEN = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
@@ -109,6 +109,13 @@ def test_unproven_senders_leave_nothing_but_a_count(intake: Intake) -> None:
     assert sum(counts.values()) == len(intake.desk.registry.current().sources) + 1
     assert ("unknown", "unproven", "there is no such source") in counts
     assert not any("person" in word for name in counts for word in name)
+
+
+def test_a_refusal_while_the_sources_cannot_be_read_is_counted_once(tmp_path: Path) -> None:
+    """Whatever the source is called, for it is a stranger's word."""
+    intake = open_intake(tmp_path, "sources: [")
+    assert intake.accept("hubspot", zap({"id": "1"})).status == 503
+    assert [(key[:2], count) for key, count in intake.desk.tally.take().items()] == [(("unknown", "away"), 1)]
 
 
 def test_unknown_and_disabled_sources_answer_alike(tmp_path: Path) -> None:
@@ -251,12 +258,22 @@ def test_too_many_at_a_time_are_told_to_come_again(intake: Intake) -> None:
     assert intake.desk.is_full("zapier").status == 503
     assert intake.desk.is_full("brevo").status == 429
     room = Room(most=3, most_bytes=1_000)
-    assert [room.take(10) for _ in range(4)] == [True, True, True, False]
-    room.leave(10)
-    assert [room.take(981), room.take(980)] == [False, True]
-    for size in (10, 10, 980):
-        room.leave(size)
-    assert room.take(5_000)  # alone, whatever its size
+    with room.hold() as one, room.hold() as two:
+        with room.hold() as three:
+            for share in (one, two, three):
+                share.grow(10)
+            with pytest.raises(NoRoomError), room.hold():
+                pass
+        with room.hold() as three:
+            with pytest.raises(NoRoomError):
+                three.grow(981)
+            three.grow(980)
+            three.grow(0)
+    with room.hold() as one:
+        one.grow(5_000)  # alone, whatever its size
+        with pytest.raises(NoRoomError), room.hold():
+            pass
+    assert (room._requests, room._bytes) == (0, 0)
 
 
 def test_coroutines_share_appends_and_none_waits_for_ever(tmp_path: Path) -> None:

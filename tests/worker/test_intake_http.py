@@ -141,6 +141,40 @@ def test_room_is_given_back_whatever_happens(intake: Intake) -> None:
     assert call(app, scope_of(one), Caller([one.body])).status == 200
 
 
+def test_who_only_announces_a_body_fills_no_room(intake: Intake) -> None:
+    """Requests that say they will send much, or not how much, and then are silent: others are taken as before."""
+    app = IntakeApp(intake.desk, BASE)
+    one = post("mautic/form_on_submit.ja.headers.json").request
+    silent = {**scope_of(one, "/intake/nobody"), "headers": []}
+    large = {**scope_of(one), "headers": [(b"content-length", b"1048576")]}
+
+    async def at_once() -> int:
+        waits = Caller([b"x"], pause_s=60)
+        idle = [asyncio.create_task(app(scope, waits.receive, waits.send)) for scope in [silent, large] * 50]
+        await asyncio.sleep(0.05)
+        answered = Caller([one.body])
+        await app(scope_of(one), answered.receive, answered.send)
+        for task in idle:
+            task.cancel()
+        await asyncio.gather(*idle, return_exceptions=True)
+        return answered.status
+
+    with ThreadPoolExecutor(1) as aside:
+        assert aside.submit(asyncio.run, at_once()).result() == 200
+    assert (intake.desk.room._requests, intake.desk.room._bytes) == (0, 0)
+
+
+def test_bodies_that_came_are_counted(intake: Intake) -> None:
+    """A body for which there is no room beside another is told to come again."""
+    app = IntakeApp(intake.desk, BASE)
+    one = post("mautic/form_on_submit.ja.headers.json").request
+    intake.desk.room = Room(most_bytes=len(one.body) + 100)
+    with intake.desk.room.hold() as other:
+        other.grow(101)
+        assert call(app, scope_of(one), Caller([one.body[:50], one.body[50:]])).status == 503
+    assert call(app, scope_of(one), Caller([one.body])).status == 200
+
+
 def test_fixed_source_and_unknown_paths(intake: Intake) -> None:
     """A route may name its source; a path that names none is nobody's."""
     body = b'{"specversion":"1.0","id":"1","source":"s","type":"lead.captured","time":"2026-11-24T00:00:00Z","subject":"1","data":{}}'

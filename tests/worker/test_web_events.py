@@ -5,6 +5,7 @@ import gzip
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from worker import now, queue, tokens
 from worker.desk import spool
 from worker.intake.bodies import MAX_BODY
 from worker.intake.canonical import MAX_EVENTS
+from worker.intake.room import Room
 from worker.store.db import in_transaction
 from worker.web import known_tokens
 from worker.web.problems import TYPE, TYPES
@@ -122,6 +124,24 @@ def test_a_broken_event_stops_no_neighbour_and_is_told_with_its_mend(web: Web) -
     assert json.loads(bytes(rows[0].raw)) == bad
 
 
+def test_a_lone_surrogate_stops_no_neighbour(web: Web) -> None:
+    """Over HTTP and by XADD: Python writes half a character as an escape, which stricter parsers refuse whole."""
+    half = event(2, email="a@example.co.jp", family_name="\ud83d")
+    answer = post(
+        web, json.dumps([event(1), half, event(3)]).encode(), {**web.token("events:write"), **PLAIN}
+    )
+    assert accepted(answer) == ["accepted", "quarantined", "accepted"]
+    said = answer.json()["events"][1]
+    assert (said["field"], "U+D83D" in said["mend"]) == ("data.family_name", True)
+    half |= {"id": "e12"}
+    web.system.client().xadd(queue.STREAM, {"batch": json.dumps([event(11), half, event(13)])})
+    assert names(web) == {"e1", "e3", "e11", "e13"}
+    kept = web.system.sql("SELECT place, raw FROM tasuki.quarantine ORDER BY quarantine_id")
+    assert [(row.place, json.loads(bytes(row.raw))["id"]) for row in kept] == [
+        ("data.family_name", "e2"), ("data.family_name", "e12"),
+    ]  # fmt: skip
+
+
 def test_many_events_go_together_and_in_order(web: Web) -> None:
     """A large batch is few entries; each event is applied, the broken ones alone are not."""
     events = [event(number) if number % 37 else {**event(number), "type": "x"} for number in range(1, 201)]
@@ -227,6 +247,18 @@ def test_guessing_is_counted(web: Web) -> None:
     assert accepted(post(web, event(2), {**good, **PLAIN})) == ["accepted"]
 
 
+def test_guesses_that_come_at_once_are_counted_too(web: Web) -> None:
+    """Those who wait behind the first twenty are not looked up."""
+
+    def guess(number: int) -> int:
+        headers = {**PLAIN, "Authorization": f"Bearer tasuki_{number}"}
+        return int(post(web, event(1), headers).status_code)
+
+    with ThreadPoolExecutor(60) as at_once:
+        found = sorted(at_once.map(guess, range(60)))
+    assert found == [401] * 20 + [429] * 40
+
+
 def test_a_source_of_ours_is_refused(web: Web) -> None:
     """Nobody answers Tasuki's own questions over HTTP."""
     answer = post(web, [event(1), {**event(2), "source": "enrich:x"}], {**web.token("events:write"), **PLAIN})
@@ -288,6 +320,19 @@ def test_nowhere_to_keep_is_503_with_a_wait(web: Web, monkeypatch: pytest.Monkey
     assert (problem(answer), answer.headers["retry-after"]) == ((503, "away"), "5")
 
 
+def test_strangers_at_intake_do_not_shut_the_api(web: Web) -> None:
+    """Intake's room is full of what nobody proved: proven tokens have a room of their own, which is bounded too."""
+    token = web.token("events:write", "outcomes:write")
+    state = web.client.app.state  # type: ignore[attr-defined]
+    state.road.open().desk.room = Room(most=0)
+    assert accepted(post(web, event(1), {**token, **PLAIN})) == ["accepted"]
+    assert accepted(post(web, WON, {**token, **PLAIN}, "/v1/outcomes")) == ["accepted"]
+    state.room._most = 0
+    for path in ("/v1/events", "/v1/outcomes"):
+        answer = post(web, event(2), {**token, **PLAIN}, path)
+        assert (problem(answer), answer.headers["retry-after"]) == ((503, "away"), "5")
+
+
 def test_postgres_away_is_no_reason_to_lose_events(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that was proven a moment ago counts for a minute; an unknown one is told to come again."""
     monkeypatch.setattr(known_tokens, "GOOD_FOR_S", 0.0)
@@ -345,11 +390,28 @@ def test_a_token_for_outcomes_can_say_nothing_else(web: Web) -> None:
     answer = post(web, [WON, event(1)], {**token, **BATCH}, "/v1/outcomes")
     assert (problem(answer), answer.json()["scope"]) == ((403, "scope-missing"), "events:write")
     assert queue.backlog() == 0
+    broken = {**event(2), "data": {"activity": "Not A Kind"}}
+    assert problem(post(web, [WON, broken], {**token, **BATCH}, "/v1/outcomes")) == (403, "scope-missing")
+    assert queue.backlog() == 0  # mended in quarantine it would be applied one day
     no_opportunity = {**WON, "data": {"amount": 1}}
     mixed = post(web, [WON, no_opportunity], {**token, **BATCH}, "/v1/outcomes")
     assert accepted(mixed) == ["accepted", "quarantined"]
     assert mixed.json()["events"][1]["field"] == "data.opportunity"
     assert problem(post(web, WON, {**token, **PLAIN})) == (403, "scope-missing")
+
+
+def test_a_token_for_outcomes_can_tell_what_a_rep_did(web: Web) -> None:
+    """As docs/http.md says: the contact of the rep who holds the lead is recorded, and it accepts the offer."""
+    number, rep = web.offer()
+    told = event("a1", "outcome.activity", subject="lead-1", time="2026-11-24T10:59:59+09:00",
+                 sales_activity="call_made", by=rep)  # fmt: skip
+    web.system.do("UPDATE tasuki.assignment SET offered_at = '2026-11-24T10:00:00+09:00'")
+    assert accepted(post(web, told, {**web.token("outcomes:write"), **PLAIN}, "/v1/outcomes")) == ["accepted"]
+    web.system.drain_here()
+    held = web.system.sql(
+        "SELECT accepted_at, contacted_at FROM tasuki.assignment WHERE assignment_id = :a", a=number
+    )
+    assert None not in held[0]
 
 
 def test_the_examples_of_the_document_are_taken(web: Web) -> None:

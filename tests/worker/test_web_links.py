@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.rulebook.channels import PersonalData
-from tests.fixtures.system import System
+from tests.fixtures.system import System, event
 from tests.fixtures.web import PUBLIC, WHO, Web, form_of
 from worker import links, now, rulebooks
 from worker.acting import act
@@ -126,6 +126,24 @@ def test_the_page_shows_the_lead_in_the_reps_language(web: Web) -> None:
     assert "<script" not in page.text
 
 
+def test_what_we_sent_and_what_machines_did_is_not_what_the_lead_did(web: Web) -> None:
+    """A mail of ours, its bounce, and the click of a scanner are newer than what the person did, and not shown."""
+    number, rep = web.offer()
+    newer = "2026-11-24T10:40:00+09:00"
+    web.system.send([
+        event(11, subject="lead-1", time=newer, activity="email_sent"),
+        event(12, subject="lead-1", time=newer, activity="email_bounce"),
+        event(13, subject="lead-1", time=newer, activity="email_click", machine=True),
+        event(14, subject="lead-1", time="2026-11-24T10:20:00+09:00", activity="pricing_view"),
+    ])  # fmt: skip
+    web.system.drain_here()
+    page = web.client.get(web.link(number, rep)).text
+    did = dict(re.findall(r"<dt>(.*?)</dt><dd><bdi>(.*?)</bdi></dd>", page))["最近の行動"]
+
+    assert re.findall(r" (\d\d:\d\d)", did) == ["10:20", "10:00"]
+    assert [words for words in ("メール", "email") if words in did] == []
+
+
 def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:
     """The person's POST acts; the answer names the contact clock and the permitted addresses."""
     number, rep = web.offer()
@@ -137,6 +155,31 @@ def test_the_button_accepts_and_says_what_comes_next(web: Web) -> None:
     assert WHO["email"] in done.text
     assert web.system.sql("SELECT act, rep FROM tasuki.act") == [("accept", rep)]
     assert web.system.broken() == []
+
+
+def test_after_acceptance_a_channel_that_the_gate_closes_is_told_with_its_reason(
+    web: Web, later: Callable[..., None]
+) -> None:
+    """Without a ground for mail, and at a quiet hour of the person: neither address stands there, but why not."""
+    texts = dict(web.system.sql("SELECT texts FROM tasuki.rulebook")[0][0])
+    before = "needs: relationship, law: 特定電子メール法"
+    assert before in texts["nurture.yaml"]
+    texts["nurture.yaml"] = texts["nurture.yaml"].replace(before, "needs: opt_in, law: 特定電子メール法")
+    rulebooks.publish(texts, by="test", note="opt in", now=now.now())
+    by_day = web.press(web.link(*web.offer())).text
+    number, rep = web.offer(2)
+    later(hours=8)
+    by_night = web.press(web.link(number, rep)).text
+
+    assert [WHO["email"] in by_day, WHO["phone"] in by_day, "メール: 連絡の法的根拠" in by_day] == [
+        False,
+        True,
+        True,
+    ]
+    assert "@" not in by_night
+    assert WHO["phone"] not in by_night
+    assert "電話: 相手の時間帯では連絡を控える時間です" in by_night
+    assert "2026-11-25 09:00 JST 以降" in by_night
 
 
 def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:

@@ -20,13 +20,16 @@ from worker.crm.base import (
     already,
     not_theirs,
 )
-from worker.crm.hubspot_api import Api, BadRequest
+from worker.crm.hubspot_api import Api, BadRequest, Missing
 from worker.crm.mapping import CrmMapping, fill
 from worker.crm.owners import Owners
 from worker.settings import settings
 
 #: HubSpot's words for a property that the account does not have.
 _NO_PROPERTY: Final = re.compile(r'PROPERTY_DOESNT_EXIST|Property "?\\?"?[\w]+\\?"? does not exist')
+
+#: HubSpot's category for a record that is not there.
+_GONE: Final = "OBJECT_NOT_FOUND"
 
 _Row = dict[str, Any]
 _Made = tuple[Wanted, dict[str, Any], Written]
@@ -229,7 +232,7 @@ class HubspotCrm:
                 f"HubSpot: {error}; make the property {by}, or mend the mapping's `id_field`", 300.0
             ) from error
         for no in answer.get("errors") or []:
-            if no.get("category") != "OBJECT_NOT_FOUND":  # it may be there, and must not be made again
+            if no.get("category") != _GONE:  # it may be there, and must not be made again
                 raise Away(f"HubSpot could not read: {no.get('category')} {str(no.get('message'))[:300]}")
         return list(answer["results"])
 
@@ -261,12 +264,21 @@ class HubspotCrm:
             if self._mapping.erase == "delete":
                 self._api.forget(one.crm_id)
             elif self._mapping.erase == "anonymise":
-                names = [name for name, spec in self._mapping.objects["contacts"].items() if spec is not None]
-                empty = dict.fromkeys([*(name for name in names if name != self.owner_field), self._key], "")
-                self._api.batch("update", {"inputs": [{"id": one.crm_id, "properties": empty}]})
+                self._empty(one.crm_id)
         except BadRequest as no:
             return Failed(one.lead_id, f"HubSpot: {no.category} {no}", again=False)
+        except Missing:
+            pass  # nothing is left of it
         return Written(one.lead_id, one.object, one.crm_id, "told")
+
+    def _empty(self, crm_id: str) -> None:
+        """Take out of a contact what the mapping writes; a 207 whose error is another than that it is gone raises."""
+        names = [name for name, spec in self._mapping.objects["contacts"].items() if spec is not None]
+        empty = dict.fromkeys([*(name for name in names if name != self.owner_field), self._key], "")
+        answer = self._api.batch("update", {"inputs": [{"id": crm_id, "properties": empty}]})
+        for no in answer.get("errors") or []:
+            if no.get("category") != _GONE:
+                raise BadRequest(no)
 
     def changes(self, cursor: dict[str, Any], since: datetime, /) -> Page:
         """Read what changed, by the time of the last change."""

@@ -11,7 +11,8 @@ import msgspec
 
 from schemas.errors import Away, Refused
 from worker.crm import reach
-from worker.crm.reach import ANSWER_CHARS, retry_after
+from worker.crm.reach import ANSWER_CHARS
+from worker.notices.answers import retry_after
 from worker.notices.guard import Answer
 from worker.settings import settings
 

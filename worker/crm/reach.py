@@ -4,16 +4,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urlsplit
 
-from schemas.errors import Away, Refused
+from schemas.errors import Away
 from worker.crm.meter import take_turn
 from worker.notices import guard
 from worker.notices.guard import Answer, Bounds
-from worker.now import wall_time
 from worker.settings import settings
 
 #: How much of an answer is kept in an error.
@@ -61,7 +57,6 @@ def call(
         Refused: the address must not be called.
 
     """
-    check_url(url)
     take_turn(name, _time_left())
     bounds = Bounds(
         min(timeout_s, _time_left()), most, private=settings().crm_private_network, who=who,
@@ -75,35 +70,6 @@ def _time_left() -> float:
     if left is not None and left <= 0:
         raise Away("the CRM is so slow that one round does not come to its end")
     return 600.0 if left is None else left
-
-
-def check_url(url: str) -> None:
-    """Refuse an address that a setting or an answer must not lead us to, by its text alone.
-
-    It is https and names no user; http is allowed where TASUKI_CRM_PRIVATE_NETWORK allows a gateway in a private
-    network. Where its name leads is checked as the connection is made.
-
-    Raises:
-        Refused: it is none of these.
-
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in (("https", "http") if settings().crm_private_network else ("https",)):
-        raise Refused(f"the CRM's address must begin with https://, not {parts.scheme or 'nothing'}")
-    if parts.hostname is None or parts.username is not None:
-        raise Refused("the CRM's address must name a host and no user")
-
-
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait, given as a number or as a date; None for neither."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:7])
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, at.replace(tzinfo=at.tzinfo or UTC).timestamp() - wall_time())
 
 
 def one_line(text: str) -> str:

@@ -23,7 +23,8 @@ from simple_salesforce.login import token_login
 
 from schemas.errors import Away
 from worker.crm import reach
-from worker.crm.reach import ANSWER_CHARS, retry_after
+from worker.crm.reach import ANSWER_CHARS
+from worker.notices.answers import retry_after
 from worker.now import wall_time
 from worker.settings import settings
 

@@ -1,20 +1,21 @@
 """Any other CRM: one signed webhook (Standard Webhooks) with everything that there is to tell of a lead."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
-from standardwebhooks.webhooks import Webhook
 
 from schemas.errors import Away, Refused
 from worker.crm import reach
 from worker.crm.base import Failed, Halted, Health, Held, Linked, Page, Result, Wanted, Written
 from worker.crm.card import FACTS
 from worker.crm.mapping import CrmMapping
-from worker.crm.reach import ANSWER_CHARS, retry_after
+from worker.crm.reach import ANSWER_CHARS
+from worker.notices.answers import retry_after
 from worker.notices.guard import Answer
-from worker.now import now, wall_time
+from worker.notices.signing import signed
+from worker.now import now
 from worker.settings import settings
 
 T = TypeVar("T", Wanted, Linked)
@@ -104,19 +105,9 @@ class WebhookCrm:
         url, secret = settings().crm_url, settings().crm_secret
         if url is None or secret is None:
             raise Away("no way to the CRM's receiver: set TASUKI_CRM_URL and TASUKI_CRM_SECRET")
-        reach.check_url(str(url))
-        signed_at = datetime.fromtimestamp(int(wall_time()), UTC)  # receivers compare it with their own clock
-        payload = msgspec.json.encode({"type": kind, "timestamp": now().isoformat(), "data": data}).decode()
-        try:
-            signature = Webhook(secret.get_secret_value()).sign(key, signed_at, payload)
-        except ValueError as error:
-            raise Away("TASUKI_CRM_SECRET is no secret of Standard Webhooks: whsec_ and base64") from error
-        headers = {
-            "content-type": "application/json", "webhook-id": key,
-            "webhook-timestamp": str(int(signed_at.timestamp())), "webhook-signature": signature,
-        }  # fmt: skip
+        body, headers = signed(secret.get_secret_value(), key, kind, data, now(), named="TASUKI_CRM_SECRET")
         answer = reach.call(
-            NAME, "POST", str(url), payload.encode(), headers, timeout_s=_TIMEOUT_S, most=_ANSWER_BYTES,
+            NAME, "POST", str(url), body, headers, timeout_s=_TIMEOUT_S, most=_ANSWER_BYTES,
             who="CRM's receiver",
         )  # fmt: skip
         if answer.status in _OK:

@@ -131,7 +131,7 @@ class Desk:
     def _look_at(self, name: str, request: Request, now: datetime) -> Answer | Kept:
         source = self.registry.source(name)
         if source is None and self.registry.is_unread():
-            return self._told(name, answers.without_sources(name, _UNREAD))
+            return answers.without_sources(name, _UNREAD)
         if source is None:  # answered as whoever does not prove himself is: nothing tells which names exist
             return answers.refused("generic", "unproven", "there is no such source")
         return handshake(source, request) or self._events(source, request, now)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import msgspec
-
 from schemas import quick
 from schemas.errors import NotUnderstood
 from schemas.event import GUESS_SOURCE, MAX_EVENT_BYTES, understand
-from schemas.strict_json import loads
+from schemas.strict_json import loads, split
 from worker.intake.adapters.cloudevents import from_headers
 
 #: Events of one request.
@@ -27,7 +25,6 @@ Mode = Literal["plain", "structured", "batch", "binary"]
 
 _STRUCTURED: Final = "application/cloudevents+json"
 _BATCH: Final = "application/cloudevents-batch+json"
-_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(slots=True)
@@ -44,8 +41,8 @@ class Part:
 
     @property
     def is_no_outcome(self) -> bool:
-        """Tell whether it is an event, and says something else than what became of a lead in sales."""
-        return self.problem is None and not (self.type or "").startswith("outcome.")
+        """Tell whether it says something else than what happened in sales, understood or not: it may be mended."""
+        return self.type is not None and not self.type.startswith("outcome.")
 
     @property
     def is_ours(self) -> bool:
@@ -101,11 +98,7 @@ def parts_of(mode: Mode, body: bytes, headers: Mapping[str, str], received_ms: i
 
 
 def _parts(body: bytes) -> list[bytes]:
-    try:
-        found = [bytes(raw) for raw in _split(body)]
-    except (msgspec.DecodeError, RecursionError) as error:
-        loads(body)  # tells the place
-        raise NotUnderstood("body", "not JSON; send an array of events") from error
+    found = split(body)
     if len(found) > MAX_EVENTS:
         raise NotUnderstood("body", f"{len(found):,} events; at most {MAX_EVENTS:,} are taken at a time")
     return found

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NoReturn
 
 from schemas.errors import Away, Refused
 from worker.notices.guard import Answer
+from worker.now import wall_time
 
 #: Of an error so many characters are kept.
 ERROR_CHARS: Final = 500
 #: Of a receiver's own words so many.
 _SAID_CHARS: Final = 200
 #: The longest wait that a receiver's Retry-After is taken for, in seconds.
-_LONGEST_WAIT_S: Final = 86_400
+_LONGEST_WAIT_S: Final = 86_400.0
 _OK: Final = range(200, 300)
 #: Answers after which the same message may be taken later.
 _TRY_LATER: Final = frozenset({408, 425, 429})
@@ -58,7 +61,7 @@ def raise_unless_done(answer: Answer, who: str = "receiver") -> None:
         return
     said = f"{who} answered {answer.status} {answer.text[:_SAID_CHARS]}"
     if answer.status in _TRY_LATER or answer.status >= 500:  # noqa: PLR2004
-        raise Away(said, wish(answer.headers.get("retry-after", "")))
+        raise Away(said, retry_after(answer.headers.get("retry-after")))
     if 300 <= answer.status < 400:  # noqa: PLR2004
         raise Refused(
             f"{who} answered {answer.status}: it moved, and redirects are not followed; mend its address"
@@ -74,9 +77,14 @@ def error_body(answer: Answer, who: str, *, firm: bool) -> NoReturn:
     raise Away(said)
 
 
-def wish(seconds: str) -> float | None:
-    """Read Retry-After in seconds; None when there is none that is understood."""
-    seconds = seconds.strip()
-    if not (seconds.isascii() and seconds.isdigit()):
+def retry_after(header: str | None) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait, a day at most, by a number or a date; None for neither."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), _LONGEST_WAIT_S)
+    try:
+        at = parsedate_to_datetime(text)
+        seconds = at.replace(tzinfo=at.tzinfo or UTC).timestamp() - wall_time()
+    except (ValueError, OverflowError):
         return None
-    return float(min(int(seconds[:6]), _LONGEST_WAIT_S))
+    return min(max(0.0, seconds), _LONGEST_WAIT_S)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from schemas.errors import Away, Refused
-from worker.notices.answers import error_body, raise_unless_done, wish
+from worker.notices.answers import error_body, raise_unless_done, retry_after
 from worker.notices.as_slack import as_slack
 from worker.notices.as_teams import as_teams
 from worker.notices.fitting import text_within
@@ -109,7 +109,7 @@ def _until(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until Chatwork's limit is lifted, which it says as an instant."""
     reset = headers.get("x-ratelimit-reset", "")
     if not (reset.isascii() and reset.isdigit()):
-        return wish(headers.get("retry-after", ""))
+        return retry_after(headers.get("retry-after"))
     return min(max(float(reset[:12]) - wall_time(), 1.0), 86_400.0)
 
 

@@ -13,7 +13,7 @@ from routing_rules.engagement import engagement
 from routing_rules.explain import activity_name, buying_stage_name, persona_name, rule_name
 from routing_rules.machines import Ledger, people_only
 from routing_rules.roster import Rep
-from schemas.activity import HAND_RAISES
+from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.lead import LeadState
 from schemas.rulebook.team import TeamFile
 from worker.notices.kinds import BY_THE_WALL
@@ -46,7 +46,7 @@ def about_lead(
 
     """
     today = ms(now) // _DAY_MS
-    ledger = _by_people(state, loaded)
+    ledger = by_people(state, loaded)
     return {
         "lead_id": lead_id,
         "name": state.fact("name") or _joined(state),
@@ -68,7 +68,7 @@ def about_lead(
         "persona_name": _both(persona_name, judged.persona, loaded),
         "stage_name": _both(buying_stage_name, judged.buying_stage, loaded),
         "ready_name": _both(rule_name, judged.ready_rule, loaded),
-        "activities": _activities(state, ledger, loaded, today),
+        "activities": activities(state, ledger, loaded, today),
         "interests": _interests(ledger, loaded, today),
         "hand_raise": _hand_raise(state, loaded),
         **extra,
@@ -85,19 +85,21 @@ def _both(name: Any, value: str | None, loaded: Loaded) -> dict[str, str] | None
     return None if value is None else {lang: name(value, loaded.book, lang) for lang in ("ja", "en")}
 
 
-def _by_people(state: LeadState, loaded: Loaded) -> Ledger:
+def by_people(state: LeadState, loaded: Loaded) -> Ledger:
     """Return what people did, as it was judged."""
     machines = loaded.book.machines
     return state.ledger if machines is None else people_only(state, machines)[0]
 
 
-def _activities(state: LeadState, ledger: Ledger, loaded: Loaded, today: int) -> list[dict[str, Any]]:
+def activities(state: LeadState, ledger: Ledger, loaded: Loaded, today: int) -> list[dict[str, Any]]:
     """Return the newest kinds of activity; what we sent (worth no points) is not what the lead did."""
     points = loaded.book.source.scoring.activities
     did = [
         (kind, at)
         for kind, at in state.last.items()
-        if ledger.get(kind) and (kind not in points or points[kind].points)
+        if ledger.get(kind)
+        and kind not in NOT_THE_LEADS_DOING
+        and (kind not in points or points[kind].points)
     ]
     newest = sorted(did, key=lambda item: (-item[1], item[0]))[:ACTIVITIES]
     return [

@@ -55,12 +55,13 @@ class Bounds:
     mend: str = "notices go to the internet only"
 
 
-def check_url(url: str, *, private: bool | None = None) -> None:
+def check_url(url: str, *, private: bool | None = None, who: str = "receiver") -> None:
     """Refuse a URL that must not be called, by its text alone.
 
     Args:
         url: which.
         private: whether private networks are allowed; None: as TASUKI_ALLOW_PRIVATE_RECEIVERS says.
+        who: is called, in the words of an error.
 
     Raises:
         Refused: with the mend.
@@ -71,17 +72,15 @@ def check_url(url: str, *, private: bool | None = None) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Refused(
-            "the receiver's URL cannot be read; write one such as https://example.com/hook"
-        ) from None
+        raise Refused(f"{who}'s URL cannot be read; write one such as https://example.com/hook") from None
     if parts.scheme != "https" and not (open_to_all and parts.scheme == "http"):
-        raise Refused("the receiver's URL must begin with https://")
+        raise Refused(f"{who}'s URL must begin with https://")
     if not parts.hostname:
-        raise Refused("the receiver's URL names no host")
+        raise Refused(f"{who}'s URL names no host")
     if parts.username is not None or parts.password is not None:
-        raise Refused("the receiver's URL must not hold a user or password")
+        raise Refused(f"{who}'s URL must not hold a user or password")
     if not open_to_all and port is not None and port != _HTTPS and port < _LEAST_FREE_PORT:
-        raise Refused(f"the receiver's port {port} is that of another service; use 443")
+        raise Refused(f"{who}'s port {port} is that of another service; use 443")
 
 
 def is_public(text: str) -> bool:
@@ -210,7 +209,7 @@ def call(method: str, url: str, content: bytes, headers: Mapping[str, str], boun
         Refused: the URL must not be called.
 
     """
-    check_url(url, private=bounds.private)
+    check_url(url, private=bounds.private, who=bounds.who)
     timeout = bounds.timeout_s
     until = time.monotonic() + timeout
     proxy = settings().notice_proxy_url

@@ -1,18 +1,15 @@
 """The signed webhook (Standard Webhooks 1.0): the notice as data, for machines."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-import msgspec
-from standardwebhooks.webhooks import Webhook
 
 from schemas.errors import Away
 from schemas.rulebook.channels import PersonalData
 from worker.notices.answers import raise_unless_done
 from worker.notices.guard import post
 from worker.notices.sheet import shown
-from worker.now import wall_time
+from worker.notices.signing import signed
 
 
 def send_webhook(
@@ -48,16 +45,5 @@ def send_instruction(
 
 
 def _post_signed(url: str, secret: str, key: str, kind: str, data: Mapping[str, Any], at: datetime) -> None:
-    payload = msgspec.json.encode({"type": kind, "timestamp": at.isoformat(), "data": data}).decode()
-    signed_at = datetime.fromtimestamp(int(wall_time()), UTC)  # receivers compare it with their own clock
-    try:
-        signature = Webhook(secret).sign(key, signed_at, payload)
-    except ValueError as error:  # not base64; mending the secret lets the message out
-        raise Away("the webhook secret cannot be read: it is whsec_ and base64") from error
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": key,
-        "webhook-timestamp": str(int(signed_at.timestamp())),
-        "webhook-signature": signature,
-    }
-    raise_unless_done(post(url, payload.encode(), headers))
+    body, headers = signed(secret, key, kind, data, at, named="the webhook secret")
+    raise_unless_done(post(url, body, headers))

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from worker.intake.room import Room
 from worker.settings import settings
 from worker.web import assignments, docs, health, home, leads, links, metrics
 from worker.web.events import EventsApp
@@ -71,8 +72,9 @@ def _add_intake(app: FastAPI) -> None:
     state = app.state
     state.road = Road()
     state.known_tokens = KnownTokens(state.guesses)
-    state.events = EventsApp("/v1/events", "events:write", state.road, state.known_tokens)
-    state.outcomes = EventsApp("/v1/outcomes", "outcomes:write", state.road, state.known_tokens)
+    state.room = Room()
+    state.events = EventsApp("/v1/events", "events:write", state.road, state.known_tokens, state.room)
+    state.outcomes = EventsApp("/v1/outcomes", "outcomes:write", state.road, state.known_tokens, state.room)
     for one in (state.events, state.outcomes):
         app.router.routes.append(Route(one.path, one, methods=["POST"]))
     unset = settings().sources is None

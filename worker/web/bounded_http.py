@@ -1,8 +1,8 @@
-"""uvicorn's quick HTTP, with a bound on what comes before the body: httptools itself has none."""
+"""uvicorn's quick HTTP, with a bound on what is no body: httptools itself has none."""
 
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 #: Bytes of a request line and its headers; tokens and signatures need one or two thousand.
 MAX_HEAD: Final = 64 * 1024
@@ -12,27 +12,31 @@ _TOO_LARGE: Final = (
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Hangs up on who sends headers without end, which would be kept in memory until they end."""
+    """Hangs up on who sends headers, trailers or extensions of chunks without end: they are kept until they end."""
 
-    _in_head = True
-    _head_bytes = 0
+    _loose_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless this head is too long already."""
-        if self._in_head:
-            self._head_bytes += len(data)
+        """Read on, unless too much came since the last byte of a body, or the last end or beginning of a head."""
+        self._loose_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+        if self._loose_bytes > MAX_HEAD and not self.transport.is_closing():
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete or not cycle.response_started:
+                self.transport.write(_TOO_LARGE)
             self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to count."""
-        self._in_head = True
+        self._loose_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Let the rest be counted by whoever reads the body."""
-        self._in_head = False
-        self._head_bytes = 0
+        """Begin anew: what comes now is a body, which whoever reads it counts, or trailers."""
+        self._loose_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Begin anew: a body is counted by whoever reads it."""
+        self._loose_bytes = 0
+        super().on_body(body)

@@ -21,8 +21,9 @@ from worker.intake.accept import QUICK_BODY
 from worker.intake.bodies import MAX_BODY
 from worker.intake.canonical import Mode, Part
 from worker.intake.keeping import Keeper
+from worker.intake.room import NoRoomError, Room, Share
 from worker.intake.tally import Rates
-from worker.intake_http import BODY_S, GoneError, TooLargeError, announced, read_body
+from worker.intake_http import BODY_S, GoneError, TooLargeError, read_body
 from worker.now import now
 from worker.queue import Fields
 from worker.settings import settings
@@ -44,13 +45,14 @@ _encode = msgspec.json.Encoder().encode
 class EventsApp:
     """Takes canonical events of tokens with one scope."""
 
-    def __init__(self, path: str, scope: tokens.Scope, road: Road, known: KnownTokens) -> None:
-        """Hold the road and the tokens."""
+    def __init__(self, path: str, scope: tokens.Scope, road: Road, known: KnownTokens, room: Room) -> None:
+        """Hold the road, the tokens, and the room of all whom they prove."""
         #: As the metrics name it.
         self.path = path
         self._scope = scope
         self._road = road
         self._known = known
+        self._room = room
         self._rates = Rates()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="events")
 
@@ -77,19 +79,17 @@ class EventsApp:
             raise Told(
                 problem(429, "too-many", "too many requests; come again", headers={"Retry-After": "1"})
             )
-        room, size = self._road.open().desk.room, announced(scope, MAX_BODY)
-        if not room.take(size):
-            raise Told(_away("too many requests at a time"))
         try:
-            body = await _bounded(receive)
-            received_ms = int(now().timestamp() * 1000)
-            parts = await self._read(_headers(scope), body, received_ms)
-            _may(parts, bearer)
-            if parts:
-                await _keep(self._road.open().keeper, parts, received_ms)
-            return parts
-        finally:
-            room.leave(size)
+            with self._room.hold() as share:
+                body = await _bounded(receive, share)
+                received_ms = int(now().timestamp() * 1000)
+                parts = await self._read(_headers(scope), body, received_ms)
+                _may(parts, bearer)
+                if parts:
+                    await _keep(self._road.open().keeper, parts, received_ms)
+                return parts
+        except NoRoomError:
+            raise Told(_away("too many requests at a time")) from None
 
     async def _read(self, headers: dict[str, str], body: bytes, received_ms: int) -> list[Part]:
         mode = canonical.mode_of(headers.get("content-type"), headers)
@@ -178,10 +178,10 @@ def entries_of(parts: list[Part], received_ms: int) -> list[Fields]:
     return entries
 
 
-async def _bounded(receive: Receive) -> bytes:
+async def _bounded(receive: Receive, share: Share) -> bytes:
     try:
         async with asyncio.timeout(BODY_S):
-            return await read_body(receive, MAX_BODY)
+            return await read_body(receive, MAX_BODY, share)
     except TooLargeError:
         raise Told(_too_large()) from None
     except TimeoutError:

@@ -75,8 +75,9 @@ def add_to(document: dict[str, Any]) -> None:
         )
     }
     only = (
-        f"Send what became of leads in sales: {', '.join(f'`{one}`' for one in EVENT_TYPES if one.startswith('outcome.'))}."
-        " What is none needs the scope `events:write` besides, so that a CRM's token can say nothing else."
+        f"Send what sales did, and what became of leads there: {', '.join(f'`{one}`' for one in EVENT_TYPES if one.startswith('outcome.'))}."
+        " An `outcome.activity` by the rep who holds the lead may be recorded as that rep's acceptance or contact."
+        " Another type needs the scope `events:write` besides, so that a CRM's token can say nothing else."
     )
     document["paths"]["/v1/outcomes"] = {
         "post": _operation("outcomes", "Send outcomes", "outcomes:write", f"{only} {_WORDS}", _OUTCOME)

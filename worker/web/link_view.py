@@ -10,13 +10,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from routing_rules.explain import activity_name, buying_stage_name, rule_name
-from routing_rules.gate import gate
+from routing_rules.explain import buying_stage_name, rule_name
+from routing_rules.facts import DAY_MS
+from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
 from worker.links import Link, State
+from worker.notices import compose
 from worker.notices.sheet import shown
+from worker.outreach import ask_all, asked_now
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
+from worker.store.rows import ms
 from worker.web.pages import local
 from worker.web.words import WORDS, end_words, strategy_words
 
@@ -60,10 +64,9 @@ def lead_rows(
     joined = " ".join(part for part in (state.fact("family_name"), state.fact("given_name")) if part)
     pool = loaded.team.pools.get(held.pool)
     place = pool.name.say(lang) if pool is not None else held.pool
-    acts = sorted(state.last.items(), key=lambda item: -item[1])[:_NEWEST]
+    acts = compose.activities(state, compose.by_people(state, loaded), loaded, ms(now) // DAY_MS)[:_NEWEST]
     did = [
-        f"{activity_name(kind, book, lang)} ({reader.at(datetime.fromtimestamp(at_ms / 1000, UTC))})"
-        for kind, at_ms in acts
+        f"{one['name'][lang]} ({reader.at(datetime.fromtimestamp(one['at_ms'] / 1000, UTC))})" for one in acts
     ]
     stage = buying_stage_name(standing.buying_stage, book, lang) if standing.buying_stage else None
     lead = shown(
@@ -103,11 +106,11 @@ def reasons(loaded: Loaded, lang: Lang) -> list[tuple[str, str]]:
 
 
 def what_comes_next(
-    connection: Connection, link: Link, act: str, then: str | None, reader: Reader
+    connection: Connection, link: Link, act: str, then: str | None, reader: Reader, now: datetime
 ) -> list[tuple[str, str]]:
     """Return what the rep does now that the act is done; after an acceptance with the permitted addresses.
 
-    They are permitted by the lead, and by the channel that the link went by.
+    They are permitted by the outreach gate, and by the channel that the link went by.
     """
     if then is not None:
         return [(reader.say("next"), reader.say(f"next.{then}"))]
@@ -115,15 +118,25 @@ def what_comes_next(
         return [(reader.say("next"), reader.say("next.contacted"))]
     due_at = reading.standing(connection, link.held.assignment_id)["due_at"]
     words = reader.say("next.contact_by", at=reader.at(due_at)) if due_at else reader.say("next.contact")
-    rows = [(reader.say("next"), words)]
-    row = leads.read_lead(connection, link.held.lead_id)
-    if row is not None:
-        answer = gate(row.state, row.standing.lifecycle_stage, row.owner, link.rep)
+    return [(reader.say("next"), words), *_by_which_way(connection, link, reader, now)]
+
+
+def _by_which_way(connection: Connection, link: Link, reader: Reader, now: datetime) -> list[tuple[str, str]]:
+    """Return the addresses that may be used now, and of every other channel why it may not."""
+    lead_id = link.held.lead_id
+    row = leads.read_lead(connection, lead_id)
+    answer = ask_all(connection, [lead_id], asked_now(connection, now, link.rep)).get(lead_id)
+    if row is None or answer is None:
+        return []
+    rows = []
+    if answer.channels:
         addresses = {channel: str(row.state.fact(channel)) for channel in answer.channels}
-        if addresses:
-            told = " / ".join(shown(addresses, link.personal).values())
-            rows.append((reader.say("contact"), told or reader.say("hidden.contact", lead=link.held.lead_id)))
-    return rows
+        told = " / ".join(shown(addresses, link.personal).values())
+        rows.append((reader.say("contact"), told or reader.say("hidden.contact", lead=lead_id)))
+    closed = [channel_words(one, reader.lang, reader.zone) for one in answer.by_channel if not one.may] or (
+        [] if answer.may_contact else [answer_words(answer, reader.lang, reader.zone)]
+    )
+    return rows + [(reader.say("contact.closed"), words) for words in closed]
 
 
 def why_not(connection: Connection, link: Link, state: State, loaded: Loaded, reader: Reader) -> list[str]:

@@ -103,7 +103,7 @@ def _press(connection: Connection, request: Request, token: str, sent: Sent) -> 
     reader = link_view.reader_of(link, loaded, language(request))
     gave_back = answer.act in ("decline", "recycle")
     then = loaded.book.reasons[sent.reason].then if gave_back and sent.reason else None
-    rows = link_view.what_comes_next(connection, link, answer.act, then, reader)
+    rows = link_view.what_comes_next(connection, link, answer.act, then, reader, at)
     return answer, page(
         request, "link_done.html", reader.lang, title=reader.say(f"{answer.act}.done"), rows=rows,
         number=answer.assignment_id, contacted=_contacted(connection, link, at) if answer.act == "accept" else None,

@@ -19,6 +19,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "due": ("期限", "Due"),
     "overdue": ("期限を過ぎています", "overdue"),
     "contact": ("連絡先", "Contact"),
+    "contact.closed": ("今は使えない連絡手段", "Not to be used now"),
     "number": ("割り当て番号", "Assignment"),
     "hidden.who": ("リード #{lead}（このリンクが届いたチャネルでは個人情報を表示しません）", "Lead #{lead} (the channel of this link shows no personal data)"),
     "hidden.contact": ("このリンクが届いたチャネルでは表示しません。CRMでリード #{lead} をご確認ください。", "Not shown by the channel of this link: look up lead #{lead} in the CRM."),

@@ -17,7 +17,7 @@ from tests.fixtures.receiver_double import Receiver
 from tests.fixtures.system import System
 from worker.crm import hubspot_api, push, salesforce_api, webhook
 from worker.crm.push import push_due
-from worker.crm.reach import retry_after
+from worker.notices.answers import retry_after
 from worker.now import now, wall_seconds, wall_time
 from worker.store import crm as store
 from worker.store.db import in_transaction

@@ -305,6 +305,47 @@ def test_an_erased_lead_leaves_hubspot_by_policy(
     assert system.sql("SELECT * FROM tasuki.crm_link") == []
 
 
+def anonymised(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, *numbers: int) -> None:
+    """Write leads to HubSpot, and have them erased under the policy `anonymise`."""
+    file = tmp_path / "crm.yaml"
+    file.write_text("erase: anonymise\n", encoding="utf-8")
+    use(monkeypatch, crm_mapping=file)
+    leads = [offer(system, number) for number in numbers]
+    push_all()
+    in_transaction(lambda c: store.erase(c, leads, now()))
+
+
+def test_a_contact_that_cannot_be_emptied_is_seen_and_stays_linked(
+    system: System, hubspot: Hubspot, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A 207 with an error: the personal data are still there, so the erasing is not done, and says why."""
+    anonymised(system, monkeypatch, tmp_path, 1)
+    no = {"status": "error", "category": "VALIDATION_ERROR", "message": "email is a read only value"}
+    hubspot.faults.append(Answer(207, {"status": "COMPLETE", "results": [], "errors": [no]}))
+    done = push_all()
+    assert (done.erased, done.refused) == (0, 1)
+    assert only(hubspot)["email"] == "p1@sakura.example.co.jp"
+    assert system.one("SELECT count(*) FROM tasuki.crm_link") == 1
+    assert "read only" in waiting(system)[0].last_error
+
+
+@pytest.mark.parametrize("tells", ["404", "207"])
+def test_a_contact_that_is_gone_is_erased(
+    system: System, hubspot: Hubspot, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, tells: str
+) -> None:
+    """Whether HubSpot says so for the call or for the input; it holds up nobody else."""
+    anonymised(system, monkeypatch, tmp_path, 1, 2)
+    first, second = hubspot.contacts
+    del hubspot.contacts[first]
+    if tells == "207":
+        no = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "not there"}
+        hubspot.faults.append(Answer(207, {"status": "COMPLETE", "results": [], "errors": [no]}))
+    done = push_all()
+    assert (done.erased, done.away) == (2, None)
+    assert hubspot.contacts[second]["email"] is None
+    assert system.sql("SELECT * FROM tasuki.crm_link") == []
+
+
 def test_an_outcome_by_webhook_finds_its_lead(system: System, hubspot: Hubspot) -> None:
     """What HubSpot later sends of the contact by its number alone reaches the lead and makes no other."""
     lead_id = offer(system)

@@ -1,8 +1,12 @@
 """An error that is kept says what is wrong, and neither who the lead is nor where the secret door is."""
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
 import pytest
 
-from worker.notices.answers import ERROR_CHARS, safe_error
+from worker.notices.answers import ERROR_CHARS, retry_after, safe_error
+from worker.now import wall_time
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,13 @@ def test_what_helps_stays() -> None:
 def test_a_long_error_is_cut() -> None:
     """However much a receiver says."""
     assert len(safe_error("ab " * 2_000_000)) == ERROR_CHARS
+
+
+def test_a_wish_to_wait_is_a_number_or_a_date_and_bounded() -> None:
+    """What is neither is no wish; nobody makes us wait for longer than a day."""
+    assert (retry_after("30"), retry_after(" 0 "), retry_after("9" * 400)) == (30.0, 0.0, 86_400.0)
+    assert [retry_after(no) for no in (None, "", "soon", "-5", "1.5", "Mon, 99 Foo 2024")] == [None] * 6
+    in_a_minute = format_datetime(datetime.fromtimestamp(wall_time() + 60, UTC), usegmt=True)
+    assert 50 < (retry_after(in_a_minute) or 0) <= 60
+    assert retry_after("Fri, 01 Jan 2100 00:00:00 GMT") == 86_400.0
+    assert retry_after("Mon, 01 Jan 2024 00:00:00 GMT") == 0.0
