@@ -159,8 +159,7 @@ def test_who_only_announces_a_body_fills_no_room(intake: Intake) -> None:
         await asyncio.gather(*idle, return_exceptions=True)
         return answered.status
 
-    with ThreadPoolExecutor(1) as aside:
-        assert aside.submit(asyncio.run, at_once()).result() == 200
+    assert run_aside(at_once()) == 200
     assert (intake.desk.room._requests, intake.desk.room._bytes) == (0, 0)
 
 
