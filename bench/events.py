@@ -1,7 +1,7 @@
 """Realistic canonical events, 500 to 700 bytes each, always the same for the same numbers."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -98,14 +98,12 @@ def many_a_lead(count: int, first_lead: int, a_lead: int) -> list[bytes]:
     return found
 
 
-def on_stored(count: int, first_lead: int, stored: int) -> Iterator[bytes]:
-    """Yield events of which half are of new leads and half of leads 1 to `stored`."""
+def on_stored(stored: Sequence[int], first_lead: int) -> Iterator[bytes]:
+    """Yield an event of each of the stored leads, and after each one of a new lead."""
     chance = random.Random(first_lead)
-    for at in range(count):
-        if at % 2:
-            yield event(first_lead + at, 0, chance, days=0.1)
-        else:
-            yield event(chance.randint(1, stored), first_lead + at, chance, days=5)
+    for new, lead in enumerate(stored, start=first_lead):
+        yield event(lead, new, chance, days=5)
+        yield event(new, 0, chance, days=0.1)
 
 
 def hand_raise(number: int, chance: random.Random) -> bytes:
