@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
@@ -27,6 +27,8 @@ class Loaded:
     version: int
     book: CompiledBook
     team: Team
+    #: Names in words that were looked up, kept as long as the version is: notices ask for the same few again and again.
+    words: dict[tuple[Any, str], dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
 
 def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:

@@ -36,6 +36,8 @@ log = get_logger()
 
 #: Seconds that one hand-over may run; what is left gets a poke of its own, so that sweeps have their turn.
 HAND_OVER_S: Final = 5.0
+#: Seconds for which a flood of deadlines goes before the hand-over of the leads that it brings back.
+DEADLINES_FIRST_S: Final = 10.0
 #: Seconds between two pokes of a pool while one full batch follows another.
 FULL_LOAD_S: Final = 0.3
 #: Seconds that one delivery may run; the sweep pokes the next.
@@ -227,14 +229,18 @@ def _poke_enrich() -> None:
 
 
 def _sweep_clocks() -> None:
-    more, bad = True, set[int]()
+    more, bad, pools = True, set[int](), set[str]()
+    until = time.monotonic() + DEADLINES_FIRST_S
     while more:
         swept = sweep_batch(bad)
         more = swept.more
         note_sweep(wall_time())
         if swept.warned or swept.breached:
             log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
-        poke_pools(swept.pools)
+        pools |= swept.pools
+        if not more or time.monotonic() >= until:  # a kill before loses nothing: the next sweep pokes who waits
+            poke_pools(pools)
+            pools.clear()
 
 
 def _sweep_reviews() -> None:

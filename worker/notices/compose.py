@@ -28,6 +28,8 @@ ACTIVITIES: Final = 5
 INTERESTS: Final = 3
 #: Activities are counted over so many days.
 COUNT_DAYS: Final = 30
+#: Names of a rulebook version that are kept in words; kinds that no rulebook knows may be any number.
+WORDS_KEPT: Final = 2_000
 _DAY_MS: Final = 86_400_000
 
 
@@ -81,8 +83,15 @@ def _joined(state: LeadState) -> str | None:
 
 
 def _both(name: Any, value: str | None, loaded: Loaded) -> dict[str, str] | None:
-    """Return a name in both languages."""
-    return None if value is None else {lang: name(value, loaded.book, lang) for lang in ("ja", "en")}
+    """Return a name in both languages; the same object each time."""
+    if value is None:
+        return None
+    words = loaded.words.get((name, value))
+    if words is None:
+        words = {lang: name(value, loaded.book, lang) for lang in ("ja", "en")}
+        if len(loaded.words) < WORDS_KEPT:
+            loaded.words[name, value] = words
+    return words
 
 
 def by_people(state: LeadState, loaded: Loaded) -> Ledger:
