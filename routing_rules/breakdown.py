@@ -16,6 +16,8 @@ from routing_rules.explain import (
     decided_by,
     missing_words,
     persona_name,
+    route_words,
+    sharing_words,
     track_name,
 )
 from routing_rules.nearest_words import shown, way_words
@@ -125,8 +127,8 @@ def _rule(judged: Judgement, book: CompiledBook, lang: Lang) -> Iterator[Row]:
         yield Row("rule", decided_by(judged.reasons.rule, book, lang))
     route = judged.reasons.route
     if route is not None:
-        way = f"→ {route.pool} / {route.strategy} / {route.sla} ({route.rule})"
-        yield Row("rule", way)
+        yield Row("rule", f"→ {route_words(route, book, lang)}")
+        yield Row("rule", sharing_words(route, book, lang))
     if judged.track is not None:
         named = track_name(judged.track, book, lang)
         yield Row("rule", f"トラック「{named}」" if lang == "ja" else f"track “{named}”")

@@ -7,8 +7,9 @@ from typing import Any, Final
 from routing_rules.compiled import CompiledBook
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
 from routing_rules.rest import rest_name
+from routing_rules.routing import OTHERWISE
 from schemas.base import HOME_ZONE, Lang, Wording
-from schemas.decision import Judgement, Missing
+from schemas.decision import Judgement, Missing, Route
 
 _STAGE: Final = {
     "inquiry": ("問い合わせ", "inquiry"),
@@ -51,6 +52,15 @@ _OPERATOR: Final = {
     "exists": ("必要", "needed"),
     "contains": ("「{want}」を含むことが必要", "needs to contain {want}"),
     "matches": ("{want}に一致することが必要", "needs to match {want}"),
+}
+
+
+_SHARING: Final = {
+    "owner": ("アカウントの担当者", "the owner of the account"),
+    "round_robin": ("順番", "in turn"),
+    "least_loaded": ("手持ちが最も少ない担当者", "whoever has the most room"),
+    "best_match": ("最も合う担当者", "whoever matches best"),
+    "claim": ("先に引き受けた担当者", "whoever claims it first"),
 }
 
 
@@ -134,6 +144,33 @@ def rule_name(rule: str | None, book: CompiledBook, lang: Lang) -> str:
     names = {one.name: one.title for one in book.source.readiness.ready}
     names |= {out.reason: out.name for persona in book.source.persona.personas for out in persona.disqualify}
     return _said(names.get(rule or ""), rule or "-", lang)
+
+
+def route_name(rule: str, book: CompiledBook, lang: Lang) -> str:
+    """Return the name of a routing rule as ops wrote it."""
+    routing = book.source.routing
+    titles = {one.name: one.title for one in routing.rules} | {OTHERWISE: routing.otherwise.title}
+    return _said(titles.get(rule), rule, lang)
+
+
+def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
+    """Return a pool's name as ops wrote it."""
+    spec = next((item for item in book.source.team.pools if item.id == pool), None)
+    return _said(spec.name if spec else None, pool, lang)
+
+
+def route_words(route: Route, book: CompiledBook, lang: Lang) -> str:
+    """Say where a lead goes: `インサイドセールス（規則: 商談のご希望）`."""
+    pool, rule = pool_name(route.pool, book, lang), route_name(route.rule, book, lang)
+    return f"{pool}（規則: {rule}）" if lang == "ja" else f"{pool} (rule: {rule})"
+
+
+def sharing_words(route: Route, book: CompiledBook, lang: Lang) -> str:
+    """Say how a pool shares a lead and what it is promised: `手持ちが最も少ない担当者、SLA「最優先」`."""
+    policy = book.policies.get(route.sla)
+    sla = _said(policy.name if policy else None, route.sla, lang)
+    how = _pick(_SHARING.get(route.strategy, (route.strategy, route.strategy)), lang)
+    return f"{how}、SLA「{sla}」" if lang == "ja" else f"{how}, SLA “{sla}”"
 
 
 def _gap(missing: Missing, lang: Lang) -> str:
@@ -223,7 +260,7 @@ def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: Compiled
     rule = rule_name(judged.reasons.rule, book, lang)
     route = judged.reasons.route
     if judged.verdict == "ready":
-        to = "" if route is None else f" → {route.pool} ({route.rule})"
+        to = "" if route is None else f" → {route_words(route, book, lang)}"
         return (
             f"規則「{rule}」により営業へ引き渡します{to}。"
             if lang == "ja"

@@ -1,10 +1,15 @@
 """Routing: the first rule that matches says pool, strategy and promise."""
 
+from typing import Final
+
 from routing_rules.compiled import CompiledBook
 from routing_rules.facts import Facts
 from schemas.decision import Route
 from schemas.handover import USUAL, Terms
 from schemas.rulebook.routing import Otherwise, RoutingRule, Way
+
+#: The name under which decisions cite the rule that takes all the rest.
+OTHERWISE: Final = "otherwise"
 
 
 def route(facts: Facts, book: CompiledBook) -> Route:
@@ -42,7 +47,7 @@ def _route(
     routing = book.source.routing
     value = rule.value or routing.value_by_grade.get(facts.values.get("fit_grade", "D"))
     points = 1 if value is None else routing.values.get(value, 1)
-    name = "otherwise" if isinstance(rule, Otherwise) else rule.name
+    name = OTHERWISE if isinstance(rule, Otherwise) else rule.name
     terms = terms_of(way, facts.values.get("person.language"))
     return Route(
         name,

@@ -79,7 +79,8 @@ class ToldLead(_Told):
 class Why(_Told):
     """Why this rep."""
 
-    rule: str | None = None
+    rule: str | None = Field(default=None, description="Of routing.yaml.")
+    rule_name: Named | None = None
     strategy: str | None = None
     pool: Named | None = None
 

@@ -238,7 +238,9 @@ def _sweep_clocks() -> None:
         if swept.warned or swept.breached:
             log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
         pools |= swept.pools
-        if not more or time.monotonic() >= until:  # a kill before loses nothing: the next sweep pokes who waits
+        if (
+            not more or time.monotonic() >= until
+        ):  # a kill before loses nothing: the next sweep pokes who waits
             poke_pools(pools)
             pools.clear()
 

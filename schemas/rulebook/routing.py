@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Condition, Contract, Duration, Slug
+from schemas.base import Condition, Contract, Duration, Slug, Wording
 from schemas.rulebook.example import Example
 
 Strategy = Literal["owner", "round_robin", "least_loaded", "best_match", "claim"]
@@ -49,6 +49,8 @@ class RoutingRule(Contract):
     """One rule; the first that matches decides."""
 
     name: str = Field(min_length=1, max_length=100)
+    #: What reps read of it.
+    title: Wording | None = None
     when: Condition
     to: Target
     sla: Slug
@@ -62,6 +64,7 @@ class Otherwise(Way):
     """Where every lead goes that no rule takes."""
 
     pool: Slug
+    title: Wording | None = None
     sla: Slug
     priority: int = Field(default=0, ge=0, le=9)
     value: ValueClass | None = None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from routing_rules.calendars import business_between
 from routing_rules.engagement import engagement
-from routing_rules.explain import activity_name, buying_stage_name, persona_name, rule_name
+from routing_rules.explain import activity_name, buying_stage_name, persona_name, route_name, rule_name
 from routing_rules.machines import Ledger, people_only
 from routing_rules.roster import Rep
 from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
@@ -155,7 +155,10 @@ class Occasion:
 def why_you(rule: str, strategy: str, pool: str, loaded: Loaded) -> dict[str, Any]:
     """Return why it is this rep, as data."""
     spec = loaded.team.pools.get(pool)
-    return {"rule": rule, "strategy": strategy, "pool": spec.name.model_dump() if spec else None}
+    return {
+        "rule": rule, "rule_name": _both(route_name, rule, loaded), "strategy": strategy,
+        "pool": spec.name.model_dump() if spec else None,
+    }  # fmt: skip
 
 
 def notice(

@@ -156,11 +156,8 @@ def _why_you(body: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
     if why is None:  # written by a version before this one
         return (line(body["because"]),) if body.get("because") else ()
     pair = words.OPEN_TO_YOU if body["kind"] == "claim_open" else words.WHY_YOU.get(why["strategy"])
+    rule = line(named(why.get("rule_name"), lang, why["rule"]))
     if pair is None:
-        return (line(why["rule"]),)
+        return (rule,)
     text = say(pair, lang, pool=named(why.get("pool"), lang, "-"))
-    return (
-        f"{line(text)}（規則: {line(why['rule'])}）"
-        if lang == "ja"
-        else f"{line(text)} (rule: {line(why['rule'])})",
-    )
+    return (f"{line(text)}（規則: {rule}）" if lang == "ja" else f"{line(text)} (rule: {rule})",)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from routing_rules.explain import buying_stage_name, rule_name
+from routing_rules.explain import buying_stage_name, route_name, rule_name
 from routing_rules.facts import DAY_MS
 from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
@@ -81,7 +81,7 @@ def lead_rows(
         ("who", lead.get("name") or reader.say("hidden.who", lead=held.lead_id)),
         ("company", lead.get("company")),
         ("title", " ".join(part for part in (lead.get("department"), lead.get("title")) if part)),
-        ("why_you", f"{strategy_words(held.strategy, lang)} ({place}, {held.rule})"),
+        ("why_you", f"{strategy_words(held.strategy, lang)} ({place}, {route_name(held.rule, book, lang)})"),
         ("why_now", rule_name(reading.ready_rule(connection, held.lead_id), book, lang)),
         ("judged", " / ".join(part for part in (standing.fit_grade, stage) if part)),
         ("did", lead.get("activities")),
