@@ -150,7 +150,7 @@ def _minute(text: str) -> int:
 def local_midnight(rep: Rep, now: datetime) -> datetime:
     """Return when the rep's present day began, in UTC."""
     local = now.astimezone(rep.calendar.zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
 def next_midnight(rep: Rep, now: datetime) -> datetime:
