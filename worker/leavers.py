@@ -16,7 +16,7 @@ from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, pool_of
 from worker.store import assignments, leads, outbox
 from worker.store.db import run
 
@@ -53,7 +53,7 @@ def sweep_leavers(connection: Connection, loaded: Loaded, now: datetime) -> Left
         result.returned = len(offered)
     messages: list[dict[str, Any]] = []
     for row in rows:
-        pool = team.pools.get(row.pool) or team.pools[loaded.book.otherwise.pool]
+        pool = pool_of(row.pool, loaded)
         if row.accepted_at is not None and pool.manager != row.rep:
             what = Occasion("rep_left", row.sla, "contact", f"{row.rep}: rep_left", None)
             messages += tell(what, team.reps[pool.manager], row, loaded, now, holder=row.rep)
