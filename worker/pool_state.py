@@ -36,7 +36,8 @@ def reps_of(connection: Connection, pool: str, loaded: Loaded, team: Team) -> se
     owners = run(
         connection,
         "SELECT owner FROM tasuki.waiting WHERE pool = :p AND owner IS NOT NULL UNION"
-        " SELECT a.rep FROM tasuki.waiting w JOIN tasuki.assignment a USING (lead_id)"
+        " SELECT a.rep FROM tasuki.waiting w CROSS JOIN LATERAL tasuki.one_person(w.lead_id) AS p(lead)"
+        " JOIN tasuki.assignment a ON a.lead_id = p.lead"
         " WHERE w.pool = :p AND w.strategy = 'owner' AND w.owner IS NULL AND a.accepted_at IS NOT NULL",
         p=pool,
     ).scalars()  # fmt: skip
