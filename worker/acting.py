@@ -153,7 +153,7 @@ def _accept(connection: Connection, held: Any, loaded: Loaded, now: datetime) ->
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "accept", now)
-    outbox.answered(connection, held.assignment_id, ["accept"])
+    outbox.answered(connection, [held.assignment_id], ["accept"])
     clock = start_clock(policy_of(held.sla, loaded), "contact", rep, now)
     assignments.insert_clocks(connection, [(held.assignment_id, held.lead_id, clock)], now)
     _move_lead(connection, held, now, stage="sal", rule="accepted", loaded=loaded)
@@ -176,7 +176,7 @@ def _contacted(connection: Connection, held: Any, loaded: Loaded, now: datetime)
         a=held.assignment_id, now=now,
     )  # fmt: skip
     assignments.meet_clock(connection, held.assignment_id, "contact", now)
-    outbox.answered(connection, held.assignment_id, ["accept", "contact"])
+    outbox.answered(connection, [held.assignment_id], ["accept", "contact"])
     promise = policy_of(held.sla, loaded).follow_up
     rep = team_now(connection, loaded, now).reps.get(held.rep)
     if promise is not None and rep is not None:
@@ -204,6 +204,7 @@ def _followed_up(connection: Connection, held: Any, loaded: Loaded, now: datetim
     if owed.follow_ups == 0 or owed.followed_up_at is not None:
         return "reached; no attempt was owed" if reached else "attempt noted; none was owed"
     assignments.meet_clock(connection, held.assignment_id, "follow_up", now)
+    outbox.answered(connection, [held.assignment_id], ["follow_up"])
     policy = policy_of(held.sla, loaded)
     rep = team_now(connection, loaded, now).reps.get(held.rep)
     if reached or owed.attempts >= owed.follow_ups or policy.follow_up is None or rep is None:
@@ -236,7 +237,7 @@ def _give_back(
     chosen = known[reason]
     if chosen.gives_turn_back:
         turns.give_back(connection, held.assignment_id, reason, now)
-    assignments.end_for_leads(connection, [(held.lead_id, ended)], now)
+    freed = frozenset(assignments.end_for_leads(connection, [(held.lead_id, ended)], now))
     run(
         connection, "UPDATE tasuki.assignment SET end_note = :note WHERE assignment_id = :a",
         note=f"{reason}: {note}" if note else reason, a=held.assignment_id,
@@ -245,13 +246,13 @@ def _give_back(
     if chosen.then == "next_rep":
         assignments.back_in_line(connection, [line_row(held, now, ended, hops=held.hops)], now)
         _move_lead(connection, held, now, stage="mql", rule=rule, loaded=loaded)
-        return f"{said}; goes to the next rep", frozenset({held.pool})
+        return f"{said}; goes to the next rep", freed
     if chosen.then == "disqualify":
         _move_lead(connection, held, now, stage="disqualified", rule=rule, loaded=loaded)
-        return f"{said}; disqualified", frozenset({held.pool})
+        return f"{said}; disqualified", freed
     _recycle(connection, held, chosen, now, loaded, rule)
     track = f" on track {chosen.track}" if chosen.track else " where it was"
-    return f"{said}; back to nurture{track}", frozenset({held.pool})
+    return f"{said}; back to nurture{track}", freed
 
 
 def line_row(held: Any, now: datetime, reason: str, *, hops: int) -> dict[str, Any]:

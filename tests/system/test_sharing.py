@@ -22,7 +22,8 @@ from worker.claiming import claim
 from worker.cli.main import app
 from worker.handing import Handed, hand_over
 from worker.leavers import sweep_leavers
-from worker.store import assignments
+from worker.merging import merge_leads
+from worker.store import assignments, leads, outbox
 from worker.store.db import in_transaction, transaction
 from worker.sweeping import due_pools
 
@@ -226,6 +227,37 @@ def test_those_who_were_told_are_told_that_it_is_over(system: System) -> None:
     ]
 
 
+def test_a_claim_goes_on_through_a_merge(system: System) -> None:
+    """The person was known twice: the open lead goes on in the other, and all who were asked hear how it ended."""
+    lead = a_claimable(system, claim_for_s=600)
+    system.do(
+        "UPDATE tasuki.outbox SET status = 'sent', next_try_at = NULL, sent_at = created_at WHERE rep <> 'cho'"
+    )
+    kept = lead - 1
+    system.do(
+        "INSERT INTO tasuki.lead (lead_id, lifecycle_stage, state, rulebook_version, created_at, updated_at)"
+        " SELECT :k, 'nurture', '{}', rulebook_version, created_at, updated_at FROM tasuki.lead", k=kept,
+    )  # fmt: skip
+
+    def join(connection: Any) -> None:
+        merge_leads(connection, leads.lock_leads(connection, [kept, lead]), kept, lead, "email", now())
+
+    in_transaction(join)
+    assert system.one("SELECT lead_id FROM tasuki.waiting WHERE claim_until IS NOT NULL") == kept
+    in_transaction(lambda c: claim(c, kept, "ann", rulebooks.current(c), now()))
+    assert system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_over'") == [("ben",)]
+    assert system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_open' AND status = 'pending'") == []
+    outbox_told = [
+        row[0]
+        for row in system.sql(
+            "SELECT message_id FROM tasuki.outbox WHERE kind = 'claim_open' AND rep = 'cho'"
+        )
+    ]
+    in_transaction(lambda c: outbox.told_too_late(c, outbox_told, now()))  # it was just being sent
+    over = dict(system.sql("SELECT rep, body ->> 'because' FROM tasuki.outbox WHERE kind = 'claim_over'"))
+    assert over == {"ben": "ann", "cho": "ann"}
+
+
 def test_what_nobody_claims_is_shared_when_the_time_is_over(system: System) -> None:
     """At the end of the window `then` decides; a claim that comes too late is told so."""
     lead = a_claimable(system, claim_for_s=600)
@@ -414,7 +446,9 @@ def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: S
     line_up("east", [FIRST + 1], now() - timedelta(hours=1), version)
     give("east")
     number = system.one("SELECT assignment_id FROM tasuki.assignment")
-    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    done = in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert "east" in done.pools
+    assert in_transaction(lambda c: due_pools(c, now())) == ["east"]  # whatever becomes of the poke
     line_up("east", [FIRST + 2], now(), version)
     give("east")
     assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
@@ -473,6 +507,21 @@ def test_a_former_owner_is_asked_first(system: System) -> None:
     )
     assert rows[0] == (FIRST, rep, "owner")
     assert rows[1].strategy == "least_loaded"
+
+
+def test_a_former_owner_is_known_through_a_merge(system: System) -> None:
+    """Who accepted the person, as the lead that was taken in, is asked first when the one that is left is ready."""
+    version = publish(texts_for({"desk": {"ann": 1}, "east": {"ben": 1, "cho": 1}}))
+    line_up("desk", [FIRST + 1], now(), version)
+    give()
+    number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    in_transaction(lambda c: act(c, number, "accept", rulebooks.current(c), now()))
+    in_transaction(lambda c: assignments.end_for_leads(c, [(FIRST + 1, "lost")], now()))
+    line_up("east", [FIRST], now(), version, strategy="owner", terms=Terms(former=True))
+    system.do("UPDATE tasuki.lead SET merged_into = :k WHERE lead_id = :g", k=FIRST, g=FIRST + 1)
+    give("east")
+    held = system.sql("SELECT lead_id, rep, strategy FROM tasuki.assignment WHERE ended_at IS NULL")
+    assert held == [(FIRST, "ann", "owner")]
 
 
 def test_the_statement_answers_why_not_me(system: System) -> None:
