@@ -16,6 +16,7 @@ from tests.fixtures.clocks import (
     act,
     away,
     clean,
+    follow,
     live,
     offer,
     place,
@@ -330,6 +331,18 @@ def test_who_has_called_is_not_asked_to_call(one: System, what: str) -> None:
     act(number, "contacted", AT)
     assert sweep(AT + 4 * HOUR + MINUTE).warned == 1
     act(number, what, AT + 4 * HOUR + 2 * MINUTE)
+    assert one.sql("SELECT status FROM tasuki.outbox WHERE kind = 'warning'") == [("superseded",)]
+
+
+def test_what_is_owed_no_more_is_not_asked_for(one: System) -> None:
+    """A publish takes the promise back: a warning of it that was not told yet is not told."""
+    promise(more=FOLLOW_UP)
+    (number,) = offer(one)
+    act(number, "contacted", AT)
+    assert sweep(AT + 4 * HOUR + MINUTE).warned == 1
+    promise()
+    follow(AT + 4 * HOUR + 2 * MINUTE)
+    assert one.one("SELECT count(*) FROM tasuki.clock WHERE next_at IS NOT NULL") == 0
     assert one.sql("SELECT status FROM tasuki.outbox WHERE kind = 'warning'") == [("superseded",)]
 
 

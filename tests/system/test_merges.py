@@ -158,6 +158,20 @@ def test_a_number_leads_through_merges_to_the_lead_that_is_left(system: System) 
         )
 
 
+def test_sales_tried_the_person_and_not_a_number(system: System) -> None:
+    """Called yesterday as the lead that was taken in: the gate counts it for the one that is left."""
+    two_leads(system)
+    judged(system, event(30, subject="hana@aoba.co.jp", phone="03-5555-0101", **READY))
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    number, gone = system.sql("SELECT assignment_id, lead_id FROM tasuki.assignment")[0]
+    in_transaction(lambda c: act(c, number, "contacted", rulebooks.current(c), now()))
+    in_transaction(lambda c: act(c, number, "recycle", rulebooks.current(c), now(), reason="not_now"))
+    kept = leads(system)["ma:test=m1"]
+    said("lead", "merge", str(kept), str(gone))
+    with transaction() as connection:
+        assert list(outreach.tried(connection, [kept], now() - timedelta(days=1))) == [kept]
+
+
 @pytest.mark.parametrize("ready", ["m1", "hana@aoba.co.jp"])
 def test_the_reps_work_goes_back_where_it_came_from(system: System, ready: str) -> None:
     """The lead that a rep had accepted is theirs after a merge and after its undo; the other is judged anew."""

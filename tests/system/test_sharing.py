@@ -436,6 +436,18 @@ def test_room_goes_by_lanes_that_rise_and_past_who_is_barred(system: System) -> 
     assert unkept(system) == []
 
 
+def test_room_of_a_manager_is_seen_at_once(system: System) -> None:
+    """Who manages a pool and is no member of it: what comes to them waits for their room, and no longer."""
+    version = publish(texts_for({"desk": {"ann": 1}}, people={"boss": {"capacity": {"open": 1}}}))
+    line_up("desk", [FIRST, FIRST + 1], now() - timedelta(hours=1), version)
+    system.do("UPDATE tasuki.waiting SET had = '{ann}'")
+    give()
+    number, rep = system.sql("SELECT assignment_id, rep FROM tasuki.assignment")[0]
+    assert (rep, in_transaction(lambda c: due_pools(c, now()))) == ("boss", [])
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert in_transaction(lambda c: due_pools(c, now())) == ["desk"]
+
+
 def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: System) -> None:
     """Ann works for two pools: what she gave back in one is taken in the other by the older lead, not the new one."""
     version = publish(

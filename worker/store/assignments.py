@@ -64,13 +64,15 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     outbox.supersede(connection, [row.assignment_id for row in gone])
     outbox.withdraw(connection, gone, now)
     crm.mark(connection, [lead for lead, _ in ended], now)
-    return {row.pool for row in gone} | _wake_one(connection, {row.rep for row in gone}, now)
+    pools = {row.pool for row in gone}
+    return pools | _wake_one(connection, pools, {row.rep for row in gone}, now)
 
 
-def _wake_one(connection: Connection, reps: Iterable[str], now: datetime) -> set[str]:
-    """Make one lead due of each of the reps' lines in which some wait for room: the poke that follows may be lost.
+def _wake_one(connection: Connection, pools: Iterable[str], reps: Iterable[str], now: datetime) -> set[str]:
+    """Make one lead due of each line in which some wait for room: the poke that follows may be lost.
 
-    A rep has an account in every pool in which somebody has ever waited for their room. Return the pools.
+    Of the lines of these pools, and of all others of their reps: a member has an account in each pool that has
+    looked for one to take a lead. Return the pools.
 
     Whoever is looked at then, the hand-over gives the room in the order of the line. Rows that somebody holds are
     passed over, so that nothing is waited for out of the order of locks.
@@ -81,11 +83,12 @@ def _wake_one(connection: Connection, reps: Iterable[str], now: datetime) -> set
         run(
             connection,
             "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
-            "  FROM (SELECT DISTINCT pool FROM tasuki.pool_credit WHERE rep = ANY(:reps)) AS p"
+            "  FROM (SELECT pool FROM tasuki.pool_credit WHERE rep = ANY(:reps)"
+            "   UNION SELECT unnest(cast(:pools AS text[]))) AS p"
             "  CROSS JOIN LATERAL (SELECT lead_id FROM tasuki.waiting"
             "   WHERE pool = p.pool AND reason = 'full' AND look_again_at > :now"
             "   ORDER BY priority, ready_at, lead_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS w) RETURNING pool",
-            reps=sorted(reps), now=now,
+            pools=sorted(pools), reps=sorted(reps), now=now,
         ).scalars()
     )  # fmt: skip
 

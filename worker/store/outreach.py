@@ -62,11 +62,12 @@ def phones(connection: Connection) -> Iterator[Any]:
 
 
 def tried(connection: Connection, lead_ids: Iterable[int], since: datetime) -> dict[int, int]:
-    """Return lead -> when sales last tried to reach it (ms), of those that were tried since."""
+    """Return lead -> when sales last tried to reach the person (ms), of those that were tried since."""
     rows = run(
         connection,
-        "SELECT s.lead_id, max(a.at) AS at FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"
-        " JOIN tasuki.assignment s ON s.lead_id = cast(r.id AS bigint)"
+        "SELECT cast(r.id AS bigint) AS lead_id, max(a.at) AS at FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"
+        " CROSS JOIN LATERAL tasuki.one_person(cast(r.id AS bigint)) AS p(lead)"
+        " JOIN tasuki.assignment s ON s.lead_id = p.lead"
         " JOIN tasuki.act a ON a.assignment_id = s.assignment_id AND a.at > :since"
         " AND a.act IN ('contacted', 'attempted', 'reached') GROUP BY 1",
         ids=as_json(sorted(lead_ids)), since=since,
