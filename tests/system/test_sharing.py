@@ -239,10 +239,7 @@ def test_a_claim_goes_on_through_a_merge(system: System) -> None:
         " SELECT :k, 'nurture', '{}', rulebook_version, created_at, updated_at FROM tasuki.lead", k=kept,
     )  # fmt: skip
 
-    def join(connection: Any) -> None:
-        merge_leads(connection, leads.lock_leads(connection, [kept, lead]), kept, lead, "email", now())
-
-    in_transaction(join)
+    join(kept, lead)
     assert system.one("SELECT lead_id FROM tasuki.waiting WHERE claim_until IS NOT NULL") == kept
     in_transaction(lambda c: claim(c, kept, "ann", rulebooks.current(c), now()))
     assert system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_over'") == [("ben",)]
@@ -464,6 +461,52 @@ def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: S
     line_up("east", [FIRST + 2], now(), version)
     give("east")
     assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
+
+
+# --- one person, known twice ------------------------------------------------------------------------------------
+
+
+def join(kept: int, gone: int) -> None:
+    """Make two leads one."""
+    in_transaction(lambda c: merge_leads(c, leads.lock_leads(c, [kept, gone]), kept, gone, "email", now()))
+
+
+def test_an_offer_is_kept_before_a_place_in_the_line(system: System) -> None:
+    """Both are ready, one waits and the other is with a rep: who was told of it keeps it."""
+    version = publish(texts_for({"desk": THREE}))
+    line_up("desk", [FIRST + 1], now(), version)
+    give()
+    number, rep = system.sql("SELECT assignment_id, rep FROM tasuki.assignment")[0]
+    line_up("desk", [FIRST], now(), version)
+    join(FIRST, FIRST + 1)
+    live = system.sql("SELECT assignment_id, lead_id, rep FROM tasuki.assignment WHERE ended_at IS NULL")
+    assert live == [(number, FIRST, rep)]
+    assert system.one("SELECT count(*) FROM tasuki.waiting") == 0
+    assert system.one("SELECT owner FROM tasuki.lead WHERE lead_id = :l", l=FIRST) == rep
+    assert unkept(system) == []
+
+
+@pytest.mark.parametrize("gone_is", ["waiting", "offered"])
+def test_who_let_a_person_pass_does_not_get_them_by_a_merge(system: System, gone_is: str) -> None:
+    """Ann let the one pass; the other, that waits, is the same person: it goes to somebody else."""
+    version = publish(texts_for({"desk": {"ann": 1, "ben": 1}}))
+    line_up("desk", [FIRST, FIRST + 1], now(), version)
+    passed = FIRST + 1 if gone_is == "waiting" else FIRST
+    system.do("UPDATE tasuki.waiting SET had = '{ann}', hops = 1 WHERE lead_id = :l", l=passed)
+    if gone_is == "offered":
+        system.do(
+            "UPDATE tasuki.waiting SET look_again_at = :at WHERE lead_id = :l",
+            l=FIRST,
+            at=now() + timedelta(days=1),
+        )
+        give()
+        join(FIRST, FIRST + 1)
+        assert system.sql("SELECT lead_id, had FROM tasuki.assignment WHERE ended_at IS NULL") == [
+            (FIRST, ["ann"])
+        ]
+    else:
+        join(FIRST, FIRST + 1)
+        assert system.sql("SELECT lead_id, had FROM tasuki.waiting") == [(FIRST, ["ann"])]
 
 
 # --- who left ----------------------------------------------------------------------------------------------------
