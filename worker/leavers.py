@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.acting import line_row
+from worker.giving_back import line_row
 from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
@@ -47,7 +47,7 @@ def sweep_leavers(connection: Connection, loaded: Loaded, now: datetime) -> Left
     offered = [row for row in rows if row.accepted_at is None]
     if offered:
         assignments.end_for_leads(connection, [(row.lead_id, "rep_left") for row in offered], now)
-        lines = [line_row(row, now, "rep_left", hops=row.hops) for row in offered]
+        lines = [line_row(row, "rep_left", hops=row.hops) for row in offered]
         assignments.back_in_line(connection, lines, now)
         result.pools = {row.pool for row in offered}
         result.returned = len(offered)

@@ -205,12 +205,18 @@ def _share_who_had(connection: Connection, one: int, other: int) -> None:
     ).scalars().all()  # fmt: skip
     if not had:
         return
-    for table, live in (("waiting", ""), ("assignment", " AND ended_at IS NULL")):
-        run(
-            connection,
-            f"UPDATE tasuki.{table} SET had = cast(:had AS text[]) WHERE lead_id = ANY(:ids){live}",  # noqa: S608 - constants
-            had=list(had), ids=[one, other],
-        )  # fmt: skip
+    values = {"had": list(had), "ids": [one, other]}
+    run(
+        connection,
+        "UPDATE tasuki.waiting SET had = cast(:had AS text[]) WHERE lead_id = ANY(:ids)",
+        **values,
+    )
+    run(  # who holds one is not asked to give it up
+        connection,
+        "UPDATE tasuki.assignment SET had = array_remove(cast(:had AS text[]), rep)"
+        " WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        **values,
+    )
 
 
 def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:

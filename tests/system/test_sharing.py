@@ -509,6 +509,21 @@ def test_who_let_a_person_pass_does_not_get_them_by_a_merge(system: System, gone
         assert system.sql("SELECT lead_id, had FROM tasuki.waiting") == [(FIRST, ["ann"])]
 
 
+def test_who_holds_a_person_keeps_them_though_they_let_the_other_pass(system: System) -> None:
+    """Ann holds the one and let the other pass: it stays with her, and no promise is broken by it."""
+    version = publish(texts_for({"desk": {"ann": 1, "ben": 1}}))
+    line_up("desk", [FIRST], now(), version)
+    give()
+    rep = system.one("SELECT rep FROM tasuki.assignment")
+    line_up("desk", [FIRST + 1], now(), version)
+    system.do("UPDATE tasuki.waiting SET had = cast(:had AS text[])", had=[rep, "who_left"])
+    join(FIRST, FIRST + 1)
+    assert system.sql("SELECT rep, had FROM tasuki.assignment WHERE ended_at IS NULL") == [
+        (rep, ["who_left"])
+    ]
+    assert unkept(system) == []
+
+
 # --- who left ----------------------------------------------------------------------------------------------------
 
 
