@@ -73,6 +73,13 @@ class PoolState:
         return self.loads.setdefault(rep, Load())
 
 
+def can_take(rep: RepSpec) -> bool:
+    """Tell whether a rep is active and has any capacity: nobody waits for room that never is."""
+    capacity = rep.capacity
+    limits = [capacity.open, capacity.per_day, *(cap.at_most for cap in capacity.caps)]
+    return rep.active and min(limits) > 0
+
+
 def compile_team(team: TeamFile, holidays: Holidays) -> Team:
     """Resolve calendars and absences.
 

@@ -9,7 +9,7 @@ import msgspec
 #: Names `now_as`: the lead of a number (which `start` gives) and those that took it in, one after the other.
 NOW_AS: Final = (
     "WITH RECURSIVE now_as(id, merged_into) AS"
-    " (SELECT lead_id, merged_into FROM tasuki.lead WHERE lead_id = {start} UNION ALL"
+    " (SELECT lead_id, merged_into FROM tasuki.lead WHERE lead_id = {start} UNION"
     "  SELECT l.lead_id, l.merged_into FROM now_as n JOIN tasuki.lead l ON l.lead_id = n.merged_into)"
 )
 
