@@ -177,7 +177,8 @@ def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: 
 def _tell_earlier(
     row: Any, rep: Rep, due_at: datetime, why: str, loaded: Loaded, now: datetime
 ) -> list[dict[str, Any]]:
-    what = Occasion("moved", row.policy, row.kind, why, due_at, step=f"{row.clock_id}.{ms(due_at)}")
+    step = f"{row.clock_id}.{ms(due_at)}.{ms(now)}"  # the same deadline may come back more than once
+    what = Occasion("moved", row.policy, row.kind, why, due_at, step=step)
     return tell(what, rep, row, loaded, now)
 
 

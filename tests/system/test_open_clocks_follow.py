@@ -144,6 +144,28 @@ def test_a_long_promise_that_becomes_short_leaves_the_grace(system: System) -> N
     assert clean(system) == []
 
 
+def test_each_time_that_a_deadline_comes_sooner_is_told(system: System) -> None:
+    """Away, not away, away, not away: the same deadline is told each time that it comes back."""
+    put_in_force(("sla.yaml", HOT_CONTACT, HOT_CONTACT.replace("within: 1h", "within: 12h")))
+    (number,) = offer(system)
+    act(number, "accept", AT)
+    rep = system.one("SELECT rep FROM tasuki.assignment")
+    for n in (1, 2):
+        entered, ended = AT + n * timedelta(minutes=4), AT + n * timedelta(minutes=4, seconds=30)
+        absence = away(rep, "2026-11-25T09:00", "2026-11-25T12:00", entered)
+        follow(entered)
+        assert due(system, "contact") > "11-25 16:01"
+
+        def remove(connection: Any, absence: int = absence, ended: datetime = ended) -> None:
+            absences.remove(connection, absence, rulebooks.current(connection), ended, by="tests")
+
+        in_transaction(remove)
+        follow(ended)
+        assert due(system, "contact") == "11-25 16:01"
+        assert told(system, "moved") == n
+    assert clean(system) == []
+
+
 def test_a_deadline_that_moves_later_is_warned_of_again(
     contacting: tuple[System, int, str, datetime],
 ) -> None:
