@@ -6,7 +6,7 @@ from typing import Final
 
 from routing_rules import caps
 from routing_rules.calendars import is_open, next_open
-from routing_rules.roster import PoolState, Rep, Team
+from routing_rules.roster import PoolState, Rep, Team, can_take
 from routing_rules.strategies import Choice, best_match, least_loaded, round_robin
 from schemas.handover import ClaimOpen, Offer, Park, Placement, Wait, Waiting
 from schemas.rulebook.sla import SlaPolicy
@@ -48,7 +48,7 @@ def goes_to_manager(waiting: Waiting, team: Team, policy: SlaPolicy) -> bool:
     """
     pool = team.pools[waiting.pool]
     somebody = any(
-        member.weight and member.rep not in waiting.had and team.reps[member.rep].spec.active
+        member.weight and member.rep not in waiting.had and can_take(team.reps[member.rep].spec)
         for member in pool.members
     )
     return not somebody or (waiting.hops >= policy.hops and pool.manager not in waiting.had)

@@ -73,6 +73,13 @@ class PoolState:
         return self.loads.setdefault(rep, Load())
 
 
+def can_take(rep: RepSpec) -> bool:
+    """Tell whether a rep is active and has any capacity: nobody waits for room that never is."""
+    capacity = rep.capacity
+    limits = [capacity.open, capacity.per_day, *(cap.at_most for cap in capacity.caps)]
+    return rep.active and min(limits) > 0
+
+
 def compile_team(team: TeamFile, holidays: Holidays) -> Team:
     """Resolve calendars and absences.
 
@@ -150,7 +157,7 @@ def _minute(text: str) -> int:
 def local_midnight(rep: Rep, now: datetime) -> datetime:
     """Return when the rep's present day began, in UTC."""
     local = now.astimezone(rep.calendar.zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
 def next_midnight(rep: Rep, now: datetime) -> datetime:

@@ -10,6 +10,10 @@ from schemas.base import Lang
 _SKIPPED: Final = {
     "absent": ("不在でした", "you were absent"),
     "closed": ("勤務時間外でした", "you were off hours"),
+    "out_of_rotation": (
+        "期限を過ぎたリードがあり、配分から一時的に外れていました",
+        "a missed deadline had taken you out of rotation for a while",
+    ),
     "full": ("持っているリードが上限でした（{n}）", "you held as many leads as you may ({n})"),
     "day_full": ("本日の上限に達していました（{n}）", "you had reached your limit for the day ({n})"),
     "cap_hour": ("1時間の上限に達していました（{n}）", "you had reached your cap per hour ({n})"),

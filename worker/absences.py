@@ -212,7 +212,17 @@ def _known(rep: str, loaded: Loaded) -> None:
 def listed(
     connection: Connection, loaded: Loaded, now: datetime, rep: str | None, *, past: bool
 ) -> list[dict[str, Any]]:
-    """Return absences as they were written, those of the rulebook too, with the numbers that they overlap."""
+    """Return absences as they were written, those of the rulebook too, with the numbers that they overlap.
+
+    Raises:
+        Refused: the rep is not known, not even by an absence of theirs.
+
+    """
+    if (
+        rep is not None
+        and not run(connection, "SELECT 1 FROM tasuki.absence WHERE rep = :rep LIMIT 1", rep=rep).first()
+    ):
+        _known(rep, loaded)
     rows = [
         dict(row)
         for row in run(

@@ -14,7 +14,7 @@ from worker.clocks import pass_on
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell as tell_of
 from worker.presence import team_now
-from worker.rulebooks import Loaded, policy_of
+from worker.rulebooks import Loaded, policy_of, pool_of
 from worker.store import assignments, crm, leads
 from worker.store import clocks as rows_of
 from worker.store.db import Clash, run
@@ -73,7 +73,7 @@ def _breach(
 ) -> None:
     team = loaded.team
     rep = team.reps.get(row.rep)
-    pool = team.pools.get(row.pool)
+    manager = pool_of(row.pool, loaded).manager
     counted = None if rep is None else Counted(rep, policy.time == "wall")
     for action in _actions(row, promise, rep):
         if action == "remind":
@@ -92,8 +92,8 @@ def _breach(
     if not (came.moved and came.moved[-1][0] is row) and rep is not None:
         again = start_clock(policy, row.kind, rep, now, contacted_at=row.contacted_at)
         came.renewed.append((row.assignment_id, row.lead_id, replace(again, round=row.round + 1)))
-    if pool is not None and pool.manager != row.rep:
-        came.messages += tell(row, pool.manager, "breach", loaded, now, step=row.clock_id)
+    if manager != row.rep:
+        came.messages += tell(row, manager, "breach", loaded, now, step=row.clock_id)
 
 
 def _actions(row: Any, promise: Promise, rep: Rep | None) -> list[BreachAction]:
@@ -198,7 +198,7 @@ def tell_escalations(
     """Take the escalations that are due; return the messages of those that are still needed.
 
     Needless is one whose lead is sales' no more, or for which somebody has done by now what the clock asked:
-    whoever has the lead, for it may have moved on.
+    whoever has the lead, for it may have moved on. So is one that would tell somebody who left.
     """
     rows = run(
         connection,
@@ -215,22 +215,20 @@ def tell_escalations(
     ).all()  # fmt: skip
     if not rows:
         return []
+    told = [row for row in rows if not row.needless and row.rep in loaded.team.reps]
     run(
         connection,
         "UPDATE tasuki.escalation SET tell_at = NULL, told_at = CASE WHEN escalation_id = ANY(:told) THEN"
         " cast(:now AS timestamptz) END, needless_at = CASE WHEN escalation_id = ANY(:told) THEN NULL ELSE"
         " cast(:now AS timestamptz) END WHERE escalation_id = ANY(:ids)",
         ids=[row.escalation_id for row in rows], now=now,
-        told=[row.escalation_id for row in rows if not row.needless],
+        told=[row.escalation_id for row in told],
     )  # fmt: skip
     messages: list[dict[str, Any]] = []
-    for row in rows:
-        rep = loaded.team.reps.get(row.rep)
-        if row.needless or rep is None:
-            continue
+    for row in told:
         step = f"{row.kind}.{row.step}"
         what = Occasion(
             "escalation", row.policy, row.kind, f"{row.kind} / {row.policy}", row.due_at, step=step
         )
-        messages += tell_of(what, rep, row, loaded, now, holder=row.held_by)
+        messages += tell_of(what, loaded.team.reps[row.rep], row, loaded, now, holder=row.held_by)
     return messages

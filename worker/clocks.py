@@ -17,7 +17,7 @@ from routing_rules.roster import Rep
 from routing_rules.sla import Counted, durations, is_endless, reckon_anew, slip_s
 from schemas.rulebook.sla import SlaPolicy
 from worker import rulebooks
-from worker.acting import line_row
+from worker.giving_back import line_row
 from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
@@ -164,7 +164,7 @@ def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
 def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: datetime) -> None:
     """End assignments (row, reason, hops from now on) and put the leads back into the line, at its head."""
     assignments.end_for_leads(connection, [(row.lead_id, reason) for row, reason, _ in moves], now)
-    lines = [line_row(row, now, reason, hops=hops) for row, reason, hops in moves]
+    lines = [line_row(row, reason, hops=hops) for row, reason, hops in moves]
     assignments.back_in_line(connection, lines, now)
     run(
         connection,
@@ -177,7 +177,8 @@ def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: 
 def _tell_earlier(
     row: Any, rep: Rep, due_at: datetime, why: str, loaded: Loaded, now: datetime
 ) -> list[dict[str, Any]]:
-    what = Occasion("moved", row.policy, row.kind, why, due_at, step=f"{row.clock_id}.{ms(due_at)}")
+    step = f"{row.clock_id}.{ms(due_at)}.{ms(now)}"  # the same deadline may come back more than once
+    what = Occasion("moved", row.policy, row.kind, why, due_at, step=step)
     return tell(what, rep, row, loaded, now)
 
 

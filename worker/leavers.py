@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.acting import line_row
+from worker.giving_back import line_row
 from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
-from worker.rulebooks import Loaded
+from worker.rulebooks import Loaded, pool_of
 from worker.store import assignments, leads, outbox
 from worker.store.db import run
 
@@ -47,13 +47,13 @@ def sweep_leavers(connection: Connection, loaded: Loaded, now: datetime) -> Left
     offered = [row for row in rows if row.accepted_at is None]
     if offered:
         assignments.end_for_leads(connection, [(row.lead_id, "rep_left") for row in offered], now)
-        lines = [line_row(row, now, "rep_left", hops=row.hops) for row in offered]
+        lines = [line_row(row, "rep_left", hops=row.hops) for row in offered]
         assignments.back_in_line(connection, lines, now)
         result.pools = {row.pool for row in offered}
         result.returned = len(offered)
     messages: list[dict[str, Any]] = []
     for row in rows:
-        pool = team.pools.get(row.pool) or team.pools[loaded.book.otherwise.pool]
+        pool = pool_of(row.pool, loaded)
         if row.accepted_at is not None and pool.manager != row.rep:
             what = Occasion("rep_left", row.sla, "contact", f"{row.rep}: rep_left", None)
             messages += tell(what, team.reps[pool.manager], row, loaded, now, holder=row.rep)

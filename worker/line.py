@@ -27,13 +27,14 @@ _TAKE: Final = (
     "  ORDER BY lane DESC, w.ready_at, w.lead_id LIMIT 2 * :n) AS c JOIN tasuki.lead l USING (lead_id)"
     " ORDER BY c.lane DESC, c.ready_at, c.lead_id LIMIT :n FOR NO KEY UPDATE OF l SKIP LOCKED"
 )
-#: A row of the line (`w`) with its lead (`l`). Who declined the person declined every lead that was merged.
+#: A row of the line (`w`) with its lead (`l`). Who declined the person declined every lead that was merged,
+#: and who accepted one of them had the person before.
 ROW: Final = (
     "w.*, l.state, l.rule AS ready_rule, l.fit_grade, l.engagement, l.buying_stage, l.persona,"
     " ARRAY(SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id IN (SELECT tasuki.one_person(w.lead_id))"
     "       AND a.end_reason = 'declined') AS declined_by,"
     " CASE WHEN w.strategy = 'owner' AND w.owner IS NULL THEN (SELECT a.rep FROM tasuki.assignment a"
-    "       WHERE a.lead_id = w.lead_id AND a.accepted_at IS NOT NULL"
+    "       WHERE a.lead_id IN (SELECT tasuki.one_person(w.lead_id)) AND a.accepted_at IS NOT NULL"
     "       ORDER BY a.assignment_id DESC LIMIT 1) END AS former_owner"
 )
 

@@ -121,6 +121,14 @@ def merge_leads(
         kept=kept, gone=gone, m=merge_id,
     )  # fmt: skip
     _move_sales(connection, one, other, merge_id, now)
+    _join_rows(connection, one, other, now)
+    crm.mark(connection, [kept, gone], now)  # the one is written; the other's record goes over to it
+    log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
+
+
+def _join_rows(connection: Connection, one: LeadRow, other: LeadRow, now: datetime) -> None:
+    """Let one lead's row say what both said, and the other's that it was taken in."""
+    kept, gone = one.lead_id, other.lead_id
     run(
         connection,
         "UPDATE tasuki.lead k SET state = :state, account_key = coalesce(k.account_key, g.account_key),"
@@ -141,8 +149,6 @@ def merge_leads(
         " AND (lead_a, lead_b) IN ((:kept, :gone), (:gone, :kept))",
         now=now, kept=kept, gone=gone,
     )  # fmt: skip
-    crm.mark(connection, [kept, gone], now)  # the one is written; the other's record goes over to it
-    log.info("lead.merged", lead_id=kept, reason=because, lead_ids=[kept, gone])
 
 
 #: How far a lead has come; the further standing survives a merge. What a rep ruled out stays so, unless sales
@@ -155,9 +161,17 @@ def _how_far(standing: Standing) -> int:
 
 
 def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: int, now: datetime) -> None:
-    """Keep the further of the two standings with its assignment; end the other's. Record both for an undo."""
-    mine, theirs = (_how_far(row.standing) for row in (one, other))
+    """Keep the further of the two standings with its assignment; end the other's. Record both for an undo.
+
+    Of two in the same stage that which a rep holds is the further; and who let either pass let the person pass.
+    """
+    held = run(
+        connection, "SELECT lead_id FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        ids=[one.lead_id, other.lead_id],
+    ).scalars().all()  # fmt: skip
+    mine, theirs = ((_how_far(row.standing), row.lead_id in held) for row in (one, other))
     moves = theirs > mine
+    _share_who_had(connection, one.lead_id, other.lead_id)
     run(
         connection,
         "UPDATE tasuki.lead_merge SET standing = jsonb_build_object('moved', cast(:moves AS boolean),"
@@ -179,6 +193,30 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
         " track = g.track FROM tasuki.lead g WHERE k.lead_id = :kept AND g.lead_id = :gone",
         kept=one.lead_id, gone=other.lead_id,
     )  # fmt: skip
+
+
+def _share_who_had(connection: Connection, one: int, other: int) -> None:
+    """Give each of the two, in a line or with a rep, those who let the other pass."""
+    had = run(
+        connection,
+        "SELECT unnest(had) FROM tasuki.waiting WHERE lead_id = ANY(:ids) UNION"
+        " SELECT unnest(had) FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL ORDER BY 1",
+        ids=[one, other],
+    ).scalars().all()  # fmt: skip
+    if not had:
+        return
+    values = {"had": list(had), "ids": [one, other]}
+    run(
+        connection,
+        "UPDATE tasuki.waiting SET had = cast(:had AS text[]) WHERE lead_id = ANY(:ids)",
+        **values,
+    )
+    run(  # who holds one is not asked to give it up
+        connection,
+        "UPDATE tasuki.assignment SET had = array_remove(cast(:had AS text[]), rep)"
+        " WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        **values,
+    )
 
 
 def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:

@@ -37,7 +37,7 @@ def pause(
         Refused: the reason is none, not for this clock or used up; or no clock runs, or it stands still already.
 
     """
-    row = _running(connection, assignment_id, rep, loaded)
+    row = _running(connection, assignment_id, rep, loaded, now)
     known = loaded.book.pauses
     if reason not in known:
         told = ", ".join(known) or "none: sla.yaml lists no `pauses`"
@@ -81,7 +81,7 @@ def resume(
         Refused: its clock does not stand still.
 
     """
-    row = _running(connection, assignment_id, rep, loaded)
+    row = _running(connection, assignment_id, rep, loaded, now)
     if row.paused_at is None:
         raise Refused(f"the {row.kind} clock of assignment {assignment_id} runs; there is nothing to resume")
     run(
@@ -96,7 +96,9 @@ def resume(
     return _anew(connection, row, loaded, now, "resumed", None)
 
 
-def _running(connection: Connection, assignment_id: int, rep: str | None, loaded: Loaded) -> Any:
+def _running(
+    connection: Connection, assignment_id: int, rep: str | None, loaded: Loaded, now: datetime
+) -> Any:
     held = lock_live(connection, assignment_id, rep)
     ids = run(
         connection,
@@ -107,6 +109,14 @@ def _running(connection: Connection, assignment_id: int, rep: str | None, loaded
         raise Refused(f"no clock of assignment {assignment_id} runs")
     if held.rep not in loaded.team.reps:
         raise Refused(f"{held.rep} is in the rulebook no more: nobody's time can be counted")
+    why = clocks.asked(connection)
+    if why is None:
+        return rows[0]
+    # What the rep asks for has no grace: a change that is still to be followed is followed first, with its own.
+    follow(connection, rows, loaded, now, why)
+    rows = clocks.read(connection, ids)
+    if not rows:
+        raise Refused(f"no clock of assignment {assignment_id} runs any more: {why}")
     return rows[0]
 
 

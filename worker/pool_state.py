@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from routing_rules import caps
 from routing_rules.returns import Account, back_again, settle
-from routing_rules.roster import Load, PoolState, Rep, Team, local_midnight
+from routing_rules.roster import Load, PoolState, Rep, Team, can_take, local_midnight
 from worker.rulebooks import Loaded
 from worker.store import assignments, turns
 from worker.store.db import run
@@ -36,7 +36,8 @@ def reps_of(connection: Connection, pool: str, loaded: Loaded, team: Team) -> se
     owners = run(
         connection,
         "SELECT owner FROM tasuki.waiting WHERE pool = :p AND owner IS NOT NULL UNION"
-        " SELECT a.rep FROM tasuki.waiting w JOIN tasuki.assignment a USING (lead_id)"
+        " SELECT a.rep FROM tasuki.waiting w CROSS JOIN LATERAL tasuki.one_person(w.lead_id) AS p(lead)"
+        " JOIN tasuki.assignment a ON a.lead_id = p.lead"
         " WHERE w.pool = :p AND w.strategy = 'owner' AND w.owner IS NULL AND a.accepted_at IS NOT NULL",
         p=pool,
     ).scalars()  # fmt: skip
@@ -46,7 +47,7 @@ def reps_of(connection: Connection, pool: str, loaded: Loaded, team: Team) -> se
         connection,
         "SELECT EXISTS (SELECT 1 FROM tasuki.waiting WHERE pool = :p AND (hops > 0 OR had <> '{}'))", p=pool,
     ).scalar()  # fmt: skip
-    somebody = any(member.weight and team.reps[member.rep].spec.active for member in spec.members)
+    somebody = any(member.weight and can_take(team.reps[member.rep].spec) for member in spec.members)
     if passed_on or not somebody or any(policy.hops == 0 for policy in loaded.book.policies.values()):
         reps.add(spec.manager)
     return reps

@@ -15,6 +15,7 @@ from routing_rules.roster import Team, compile_team
 from schemas.errors import Away, Finding, Refused, RulebookError
 from schemas.rulebook.book import SIGNED, Rulebook
 from schemas.rulebook.sla import SlaPolicy
+from schemas.rulebook.team import PoolSpec
 from worker import rulebook_files
 from worker.store import clocks, rescoring
 from worker.store.db import run, transaction
@@ -35,6 +36,12 @@ def policy_of(policy_id: str, loaded: Loaded) -> SlaPolicy:
     """Return the policy in force under that name, or the default route's when it is gone."""
     policies = loaded.book.policies
     return policies.get(policy_id) or policies[loaded.book.otherwise.sla]
+
+
+def pool_of(pool_id: str, loaded: Loaded) -> PoolSpec:
+    """Return the pool in force under that name, or the default route's when it is gone."""
+    pools = loaded.team.pools
+    return pools.get(pool_id) or pools[loaded.book.otherwise.pool]
 
 
 def current_version(connection: Connection) -> int | None:

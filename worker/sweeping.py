@@ -18,6 +18,7 @@ from worker.rulebooks import Loaded
 from worker.store import clocks as rows_of
 from worker.store import outbox
 from worker.store.db import in_transaction, run
+from worker.store.rows import ms
 
 log = get_logger()
 
@@ -155,8 +156,9 @@ def _warnings_by(row: Any, now: datetime) -> int:
     return int(row.warn_at is not None and row.warned_at is None and row.warn_at <= now)
 
 
-def _warning_step(row: Any, number: int) -> int | str:
-    return row.clock_id if number == 1 else f"{row.clock_id}.{number}"
+def _warning_step(row: Any, number: int) -> str:
+    """Tell warnings apart: a deadline that moved to a later instant is warned of anew."""
+    return f"{row.clock_id}.{number}.{ms(row.due_at)}"
 
 
 def due_reviews(connection: Connection, now: datetime, limit: int = BATCH) -> list[int]:

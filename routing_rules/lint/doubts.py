@@ -6,7 +6,8 @@ from typing import Final
 
 from routing_rules.fields import ACTIVITY_PREFIX
 from routing_rules.lint.asked import activities_of, always_holds, conditions, never_holds
-from routing_rules.lint.staff import can_take, takers
+from routing_rules.lint.staff import takers
+from routing_rules.roster import can_take
 from schemas.activity import KNOWN_KINDS
 from schemas.base import Condition
 from schemas.errors import Finding

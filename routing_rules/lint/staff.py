@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routing_rules.roster import build_calendar
+from routing_rules.roster import build_calendar, can_take
 from schemas.errors import Finding
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.team import CalendarSpec, PoolSpec, RepSpec
@@ -81,10 +81,3 @@ def takers(pool: PoolSpec, reps: dict[str, RepSpec]) -> list[RepSpec]:
     """Return the members who can ever take a lead."""
     present = [(member, reps.get(member.rep)) for member in pool.members]
     return [rep for member, rep in present if rep is not None and member.weight > 0 and can_take(rep)]
-
-
-def can_take(rep: RepSpec) -> bool:
-    """Tell whether a rep is active and has any capacity."""
-    capacity = rep.capacity
-    limits = [capacity.open, capacity.per_day, *(cap.at_most for cap in capacity.caps)]
-    return rep.active and min(limits) > 0

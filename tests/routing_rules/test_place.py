@@ -181,6 +181,15 @@ def test_when_nobody_is_left_the_manager_gets_it(
 
 
 @pytest.mark.parametrize(
+    "capacity", [{"open": 0}, {"open": 5, "per_day": 0}, {"open": 5, "caps": [{"at_most": 0, "per": "week"}]}]
+)
+def test_who_never_has_room_does_not_keep_a_lead_from_the_manager(capacity: dict[str, Any]) -> None:
+    """Ben had it, and Ann takes no leads at all: it does not wait for her day after day."""
+    team = a_team({"ann": 1, "ben": 1}, ann={"capacity": capacity})
+    assert put(team, had=frozenset({"ben"}), hops=1) == Offer("boss", "escalation", {})
+
+
+@pytest.mark.parametrize(
     "hops, limit, is_escalated", [(0, 0, True), (0, 1, False), (1, 1, True), (19, 20, False)]
 )
 def test_the_policy_says_after_how_many_hops(hops: int, limit: int, is_escalated: bool) -> None:

@@ -1,5 +1,7 @@
 """The statement in words: golden, in Japanese and English, for every outcome that a turn can have."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -119,6 +121,8 @@ GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
      "nobody else could take it"),
     (a_turn(skipped={"kato": "absent"}), "absent", "不在でした", "you were absent"),
     (a_turn(skipped={"kato": "closed"}), "closed", "勤務時間外でした", "you were off hours"),
+    (a_turn(skipped={"kato": "out_of_rotation"}), "out_of_rotation", "期限を過ぎたリードがあり、配分から一時的に外れていました",
+     "a missed deadline had taken you out of rotation for a while"),
     (a_turn(skipped={"kato": "full 20/20"}), "full", "持っているリードが上限でした（20/20）",
      "you held as many leads as you may (20/20)"),
     (a_turn(skipped={"kato": "day_full 8/8"}), "day_full", "本日の上限に達していました（8/8）",
@@ -174,20 +178,23 @@ def test_every_gate_has_words() -> None:
     caps = [{"at_most": 1, "per": per} for per in ("hour", "day", "week", "month")]
     capped = {f"cap_{cap['per']}": {"capacity": {"open": 5, "caps": [cap]}} for cap in caps}
     team = a_team(
-        {"zero": 0, **dict.fromkeys(["gone", "off", "left", "had", "full", "day", "kato", *capped], 1)},
+        {"zero": 0, **dict.fromkeys(["gone", "off", "left", "had", "full", "day", "out", "kato", *capped], 1)},
         [{"id": "night", "zone": "Asia/Tokyo", "hours": {"tue": ["20:00-21:00"]}}],
         gone=away, off={"calendar": "night"}, left={"active": False}, **capped,
     )  # fmt: skip
+    team.reps["out"] = replace(
+        team.reps["out"], out_of_rotation=((NOW - timedelta(hours=1), NOW + timedelta(hours=1)),)
+    )
     loads = {name: Load(given=[NOW]) for name in capped} | {"full": Load(open=5), "day": Load(today=5)}
     offer = place(a_waiting(had=frozenset({"had"})), team, a_policy(), PoolState(loads=loads), NOW)
     assert isinstance(offer, Offer)
-    assert len(offer.skipped) == 7 + len(capped)
+    assert len(offer.skipped) == 8 + len(capped)
     turn = a_turn(rep=offer.rep, strategy=offer.strategy, considered=offer.considered, skipped=offer.skipped)
     for rep in offer.skipped:
         for lang in ("ja", "en"):
             assert say(turn, rep, lang)
     assert {outcome_of(turn, rep) for rep in offer.skipped} == {
-        "no_weight", "absent", "closed", "inactive", "had_it", "full", "day_full", *capped,
+        "no_weight", "absent", "closed", "inactive", "had_it", "full", "day_full", "out_of_rotation", *capped,
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from tests.fixtures.clocks import (
     act,
     away,
     clean,
+    follow,
     live,
     offer,
     place,
@@ -23,7 +24,8 @@ from tests.fixtures.clocks import (
     sweep,
     together,
 )
-from tests.fixtures.system import System
+from tests.fixtures.many_leads import FIRST, line_up, publish, texts_for
+from tests.fixtures.system import System, event
 from worker import pausing, rulebook_files, rulebooks, sla_report
 from worker.breaching import tell_escalations
 from worker.clocks import measure_ended
@@ -214,6 +216,19 @@ def test_escalation_tells_in_turn_until_somebody_acts(one: System) -> None:
     assert clean(one) == []
 
 
+def test_who_left_was_not_told_of_an_escalation(one: System) -> None:
+    """Whom the step names is in the rulebook no more: the record does not say that they were told."""
+    promise(contact="on_breach: [remind, escalate]", more=CHAIN)
+    (number,) = offer(one)
+    act(number, "accept", AT)
+    assert sweep(AT + timedelta(days=1)).breached == 1
+    one.do("UPDATE tasuki.escalation SET rep = 'who_left', tell_at = :at", at=AT)
+    in_transaction(lambda c: tell_escalations(c, rulebooks.current(c), AT))
+    rows = one.sql("SELECT told_at, needless_at FROM tasuki.escalation")
+    assert rows
+    assert {tuple(row) for row in rows} == {(None, AT)}
+
+
 def test_escalation_ends_with_what_it_was_about(one: System) -> None:
     """Handed back to marketing and ready again: a new story, of which the old chain says nothing."""
     promise(contact="on_breach: [remind, escalate]", more=CHAIN)
@@ -306,6 +321,51 @@ def test_who_was_reached_is_owed_nothing_more(one: System) -> None:
     assert "no more attempts" in act(number, "reached", AT + HOUR)
     assert one.one("SELECT count(*) FROM tasuki.clock WHERE next_at IS NOT NULL") == 0
     assert clean(one) == []
+
+
+@pytest.mark.parametrize("what", ["attempted", "reached"])
+def test_who_has_called_is_not_asked_to_call(one: System, what: str) -> None:
+    """A warning that waits for the end of quiet hours, say, is not told once its clock is met."""
+    promise(more=FOLLOW_UP)
+    (number,) = offer(one)
+    act(number, "contacted", AT)
+    assert sweep(AT + 4 * HOUR + MINUTE).warned == 1
+    act(number, what, AT + 4 * HOUR + 2 * MINUTE)
+    assert one.sql("SELECT status FROM tasuki.outbox WHERE kind = 'warning'") == [("superseded",)]
+
+
+def test_what_is_owed_no_more_is_not_asked_for(one: System) -> None:
+    """A publish takes the promise back: a warning of it that was not told yet is not told."""
+    promise(more=FOLLOW_UP)
+    (number,) = offer(one)
+    act(number, "contacted", AT)
+    assert sweep(AT + 4 * HOUR + MINUTE).warned == 1
+    promise()
+    follow(AT + 4 * HOUR + 2 * MINUTE)
+    assert one.one("SELECT count(*) FROM tasuki.clock WHERE next_at IS NOT NULL") == 0
+    assert one.sql("SELECT status FROM tasuki.outbox WHERE kind = 'warning'") == [("superseded",)]
+
+
+def test_who_opened_a_deal_is_not_asked_to_call(one: System) -> None:
+    """The CRM tells of an opportunity: no warning of the clocks that it met is told any more."""
+    (number,) = offer(one)
+    act(number, "accept", AT)
+    assert sweep(AT + HOUR + 50 * MINUTE).warned == 1
+    one.send([event(900, "outcome.opened", subject="lead-0", opportunity="006")])
+    one.drain_here()
+    assert one.one("SELECT lifecycle_stage FROM tasuki.lead") == "sql"
+    assert one.sql("SELECT status FROM tasuki.outbox WHERE kind = 'warning'") == [("superseded",)]
+
+
+def test_a_breach_in_a_pool_that_is_gone_is_told(one: System) -> None:
+    """Its leads run on with their reps; who manages the pool that takes everything else is told."""
+    version = publish(texts_for({"desk": {"ann": 1}, "east": {"ben": 1}}))
+    line_up("east", [FIRST], AT, version)
+    place(AT, "east")
+    act(holder(one).assignment_id, "accept", AT)
+    publish(texts_for({"desk": {"ann": 1, "ben": 1}}))
+    assert sweep(AT + timedelta(days=30)).breached == 1
+    assert told(one)["breach", "boss"] == 1
 
 
 def test_a_follow_up_that_is_forgotten_goes_to_the_manager(one: System) -> None:

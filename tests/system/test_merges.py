@@ -13,7 +13,8 @@ from worker.acting import act
 from worker.cli.main import app
 from worker.handing import hand_over
 from worker.now import now
-from worker.store.db import in_transaction
+from worker.store import outreach
+from worker.store.db import in_transaction, transaction
 
 LATER = "2026-11-24T10:30:00+09:00"
 
@@ -140,6 +141,35 @@ def test_merges_are_undone_the_newest_first(system: System) -> None:
         said("lead", "unmerge", str(merge_id))
     assert len(set(leads(system).values())) == 3
     assert system.broken() == []
+
+
+def test_a_number_leads_through_merges_to_the_lead_that_is_left(system: System) -> None:
+    """Told in a notice long ago: it shows whom the person is now, and asks the gate about that one."""
+    two_leads(system)
+    judged(system, event(40, "lead.captured", subject="m9", source="other", email="boss@aoba.co.jp"))
+    last, middle = leads(system)["ma:test=m1"], leads(system)["email=hana@aoba.co.jp"]
+    first = leads(system)["email=boss@aoba.co.jp"]
+    said("lead", "merge", str(middle), str(first))
+    said("lead", "merge", str(last), str(middle))
+    assert said("lead", "show", str(first))["lead_id"] == last
+    with transaction() as connection:
+        assert outreach.by_numbers(connection, [first, middle, last]) == dict.fromkeys(
+            (first, middle, last), last
+        )
+
+
+def test_sales_tried_the_person_and_not_a_number(system: System) -> None:
+    """Called yesterday as the lead that was taken in: the gate counts it for the one that is left."""
+    two_leads(system)
+    judged(system, event(30, subject="hana@aoba.co.jp", phone="03-5555-0101", **READY))
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    number, gone = system.sql("SELECT assignment_id, lead_id FROM tasuki.assignment")[0]
+    in_transaction(lambda c: act(c, number, "contacted", rulebooks.current(c), now()))
+    in_transaction(lambda c: act(c, number, "recycle", rulebooks.current(c), now(), reason="not_now"))
+    kept = leads(system)["ma:test=m1"]
+    said("lead", "merge", str(kept), str(gone))
+    with transaction() as connection:
+        assert list(outreach.tried(connection, [kept], now() - timedelta(days=1))) == [kept]
 
 
 @pytest.mark.parametrize("ready", ["m1", "hana@aoba.co.jp"])

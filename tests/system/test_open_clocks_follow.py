@@ -144,6 +144,74 @@ def test_a_long_promise_that_becomes_short_leaves_the_grace(system: System) -> N
     assert clean(system) == []
 
 
+def test_each_time_that_a_deadline_comes_sooner_is_told(system: System) -> None:
+    """Away, not away, away, not away: the same deadline is told each time that it comes back."""
+    put_in_force(("sla.yaml", HOT_CONTACT, HOT_CONTACT.replace("within: 1h", "within: 12h")))
+    (number,) = offer(system)
+    act(number, "accept", AT)
+    rep = system.one("SELECT rep FROM tasuki.assignment")
+    for n in (1, 2):
+        entered, ended = AT + n * timedelta(minutes=4), AT + n * timedelta(minutes=4, seconds=30)
+        absence = away(rep, "2026-11-25T09:00", "2026-11-25T12:00", entered)
+        follow(entered)
+        assert due(system, "contact") > "11-25 16:01"
+
+        def remove(connection: Any, absence: int = absence, ended: datetime = ended) -> None:
+            absences.remove(connection, absence, rulebooks.current(connection), ended, by="tests")
+
+        in_transaction(remove)
+        follow(ended)
+        assert due(system, "contact") == "11-25 16:01"
+        assert told(system, "moved") == n
+    assert clean(system) == []
+
+
+def test_a_deadline_that_moves_later_is_warned_of_again(
+    contacting: tuple[System, int, str, datetime],
+) -> None:
+    """Warned, then given more time: the new deadline has a warning of its own, told once."""
+    system, _, _, at = contacting
+    assert sweep(at + timedelta(minutes=46)).warned == 1
+    longer = HOT_CONTACT.replace("within: 1h, warn_after: 45m", "within: 3h, warn_after: 165m")
+    put_in_force(("sla.yaml", HOT_CONTACT, longer))
+    follow(at + timedelta(minutes=47))
+    assert due(system, "contact") == "11-24 15:01"
+    for _ in range(2):
+        assert sweep(at + timedelta(minutes=210)).warned == 0
+    for _ in range(2):
+        sweep(at + timedelta(minutes=226))  # 14:47
+    assert told(system, "warning") == 2
+    assert clean(system) == []
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_pause_takes_no_grace_away(system: System, resumed: bool) -> None:
+    """A promise became shorter and no sweep has followed yet: who pauses, or goes on, has the grace all the same."""
+    put_in_force(("sla.yaml", HOT_CONTACT, HOT_CONTACT.replace("within: 1h", "within: 12h")))
+    (number,) = offer(system)
+    act(number, "accept", AT)
+
+    def pause(at: datetime, ends: datetime) -> None:
+        in_transaction(
+            lambda c: pausing.pause(
+                c, number, "customer_asked", rulebooks.current(c), at, by="tests", until=ends
+            )
+        )
+
+    later = AT + timedelta(hours=5)  # 16:01
+    if resumed:
+        pause(later - timedelta(hours=1), AT + timedelta(days=1))
+    put_in_force()
+    if resumed:
+        in_transaction(lambda c: pausing.resume(c, number, rulebooks.current(c), later))
+    else:
+        pause(later, later + timedelta(minutes=30))
+    follow(later)
+    assert due(system, "contact") == ("11-24 17:01" if resumed else "11-24 17:31")
+    assert told(system, "moved") == 1
+    assert clean(system) == []
+
+
 def test_a_holiday_that_is_added_moves_all_clocks_of_its_calendar(system: System) -> None:
     """A company day from noon on: every open clock of that calendar follows, those of others stay."""
     offer(system, leads=6)

@@ -22,7 +22,8 @@ from worker.claiming import claim
 from worker.cli.main import app
 from worker.handing import Handed, hand_over
 from worker.leavers import sweep_leavers
-from worker.store import assignments
+from worker.merging import merge_leads
+from worker.store import assignments, leads, outbox
 from worker.store.db import in_transaction, transaction
 from worker.sweeping import due_pools
 
@@ -226,6 +227,34 @@ def test_those_who_were_told_are_told_that_it_is_over(system: System) -> None:
     ]
 
 
+def test_a_claim_goes_on_through_a_merge(system: System) -> None:
+    """The person was known twice: the open lead goes on in the other, and all who were asked hear how it ended."""
+    lead = a_claimable(system, claim_for_s=600)
+    system.do(
+        "UPDATE tasuki.outbox SET status = 'sent', next_try_at = NULL, sent_at = created_at WHERE rep <> 'cho'"
+    )
+    kept = lead - 1
+    system.do(
+        "INSERT INTO tasuki.lead (lead_id, lifecycle_stage, state, rulebook_version, created_at, updated_at)"
+        " SELECT :k, 'nurture', '{}', rulebook_version, created_at, updated_at FROM tasuki.lead", k=kept,
+    )  # fmt: skip
+
+    join(kept, lead)
+    assert system.one("SELECT lead_id FROM tasuki.waiting WHERE claim_until IS NOT NULL") == kept
+    in_transaction(lambda c: claim(c, kept, "ann", rulebooks.current(c), now()))
+    assert system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_over'") == [("ben",)]
+    assert system.sql("SELECT rep FROM tasuki.outbox WHERE kind = 'claim_open' AND status = 'pending'") == []
+    outbox_told = [
+        row[0]
+        for row in system.sql(
+            "SELECT message_id FROM tasuki.outbox WHERE kind = 'claim_open' AND rep = 'cho'"
+        )
+    ]
+    in_transaction(lambda c: outbox.told_too_late(c, outbox_told, now()))  # it was just being sent
+    over = dict(system.sql("SELECT rep, body ->> 'because' FROM tasuki.outbox WHERE kind = 'claim_over'"))
+    assert over == {"ben": "ann", "cho": "ann"}
+
+
 def test_what_nobody_claims_is_shared_when_the_time_is_over(system: System) -> None:
     """At the end of the window `then` decides; a claim that comes too late is told so."""
     lead = a_claimable(system, claim_for_s=600)
@@ -404,6 +433,18 @@ def test_room_goes_by_lanes_that_rise_and_past_who_is_barred(system: System) -> 
     assert unkept(system) == []
 
 
+def test_room_of_a_manager_is_seen_at_once(system: System) -> None:
+    """Who manages a pool and is no member of it: what comes to them waits for their room, and no longer."""
+    version = publish(texts_for({"desk": {"ann": 1}}, people={"boss": {"capacity": {"open": 1}}}))
+    line_up("desk", [FIRST, FIRST + 1], now() - timedelta(hours=1), version)
+    system.do("UPDATE tasuki.waiting SET had = '{ann}'")
+    give()
+    number, rep = system.sql("SELECT assignment_id, rep FROM tasuki.assignment")[0]
+    assert (rep, in_transaction(lambda c: due_pools(c, now()))) == ("boss", [])
+    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert in_transaction(lambda c: due_pools(c, now())) == ["desk"]
+
+
 def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: System) -> None:
     """Ann works for two pools: what she gave back in one is taken in the other by the older lead, not the new one."""
     version = publish(
@@ -414,10 +455,73 @@ def test_a_place_with_a_shared_rep_goes_to_who_waits_in_the_other_pool(system: S
     line_up("east", [FIRST + 1], now() - timedelta(hours=1), version)
     give("east")
     number = system.one("SELECT assignment_id FROM tasuki.assignment")
-    in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    done = in_transaction(lambda c: act(c, number, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert "east" in done.pools
+    assert in_transaction(lambda c: due_pools(c, now())) == ["east"]  # whatever becomes of the poke
     line_up("east", [FIRST + 2], now(), version)
     give("east")
     assert system.sql("SELECT lead_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(FIRST + 1,)]
+
+
+# --- one person, known twice ------------------------------------------------------------------------------------
+
+
+def join(kept: int, gone: int) -> None:
+    """Make two leads one."""
+    in_transaction(lambda c: merge_leads(c, leads.lock_leads(c, [kept, gone]), kept, gone, "email", now()))
+
+
+def test_an_offer_is_kept_before_a_place_in_the_line(system: System) -> None:
+    """Both are ready, one waits and the other is with a rep: who was told of it keeps it."""
+    version = publish(texts_for({"desk": THREE}))
+    line_up("desk", [FIRST + 1], now(), version)
+    give()
+    number, rep = system.sql("SELECT assignment_id, rep FROM tasuki.assignment")[0]
+    line_up("desk", [FIRST], now(), version)
+    join(FIRST, FIRST + 1)
+    live = system.sql("SELECT assignment_id, lead_id, rep FROM tasuki.assignment WHERE ended_at IS NULL")
+    assert live == [(number, FIRST, rep)]
+    assert system.one("SELECT count(*) FROM tasuki.waiting") == 0
+    assert system.one("SELECT owner FROM tasuki.lead WHERE lead_id = :l", l=FIRST) == rep
+    assert unkept(system) == []
+
+
+@pytest.mark.parametrize("gone_is", ["waiting", "offered"])
+def test_who_let_a_person_pass_does_not_get_them_by_a_merge(system: System, gone_is: str) -> None:
+    """Ann let the one pass; the other, that waits, is the same person: it goes to somebody else."""
+    version = publish(texts_for({"desk": {"ann": 1, "ben": 1}}))
+    line_up("desk", [FIRST, FIRST + 1], now(), version)
+    passed = FIRST + 1 if gone_is == "waiting" else FIRST
+    system.do("UPDATE tasuki.waiting SET had = '{ann}', hops = 1 WHERE lead_id = :l", l=passed)
+    if gone_is == "offered":
+        system.do(
+            "UPDATE tasuki.waiting SET look_again_at = :at WHERE lead_id = :l",
+            l=FIRST,
+            at=now() + timedelta(days=1),
+        )
+        give()
+        join(FIRST, FIRST + 1)
+        assert system.sql("SELECT lead_id, had FROM tasuki.assignment WHERE ended_at IS NULL") == [
+            (FIRST, ["ann"])
+        ]
+    else:
+        join(FIRST, FIRST + 1)
+        assert system.sql("SELECT lead_id, had FROM tasuki.waiting") == [(FIRST, ["ann"])]
+
+
+def test_who_holds_a_person_keeps_them_though_they_let_the_other_pass(system: System) -> None:
+    """Ann holds the one and let the other pass: it stays with her, and no promise is broken by it."""
+    version = publish(texts_for({"desk": {"ann": 1, "ben": 1}}))
+    line_up("desk", [FIRST], now(), version)
+    give()
+    rep = system.one("SELECT rep FROM tasuki.assignment")
+    line_up("desk", [FIRST + 1], now(), version)
+    system.do("UPDATE tasuki.waiting SET had = cast(:had AS text[])", had=[rep, "who_left"])
+    join(FIRST, FIRST + 1)
+    assert system.sql("SELECT rep, had FROM tasuki.assignment WHERE ended_at IS NULL") == [
+        (rep, ["who_left"])
+    ]
+    assert unkept(system) == []
 
 
 # --- who left ----------------------------------------------------------------------------------------------------
@@ -473,6 +577,21 @@ def test_a_former_owner_is_asked_first(system: System) -> None:
     )
     assert rows[0] == (FIRST, rep, "owner")
     assert rows[1].strategy == "least_loaded"
+
+
+def test_a_former_owner_is_known_through_a_merge(system: System) -> None:
+    """Who accepted the person, as the lead that was taken in, is asked first when the one that is left is ready."""
+    version = publish(texts_for({"desk": {"ann": 1}, "east": {"ben": 1, "cho": 1}}))
+    line_up("desk", [FIRST + 1], now(), version)
+    give()
+    number = system.one("SELECT assignment_id FROM tasuki.assignment")
+    in_transaction(lambda c: act(c, number, "accept", rulebooks.current(c), now()))
+    in_transaction(lambda c: assignments.end_for_leads(c, [(FIRST + 1, "lost")], now()))
+    line_up("east", [FIRST], now(), version, strategy="owner", terms=Terms(former=True))
+    system.do("UPDATE tasuki.lead SET merged_into = :k WHERE lead_id = :g", k=FIRST, g=FIRST + 1)
+    give("east")
+    held = system.sql("SELECT lead_id, rep, strategy FROM tasuki.assignment WHERE ended_at IS NULL")
+    assert held == [(FIRST, "ann", "owner")]
 
 
 def test_the_statement_answers_why_not_me(system: System) -> None:

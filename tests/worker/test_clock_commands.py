@@ -87,6 +87,16 @@ def a_file(path: Path, *days: tuple[str, str]) -> str:
     return str(path)
 
 
+def test_the_list_of_somebody_unknown_is_refused(system: System) -> None:
+    """A mistyped name is no rep without absences; who left is known by theirs."""
+    typo = CliRunner().invoke(app, ["absence", "list", "--rep", "suzuki_harukaa"])
+    assert (typo.exit_code, "suzuki_haruka" in typo.output) == (1, True)
+    away("suzuki_haruka", "2026-12-07T00:00", "2026-12-08T00:00")
+    system.do("UPDATE tasuki.absence SET rep = 'who_left'")
+    left = CliRunner().invoke(app, ["absence", "list", "--rep", "who_left", "--json"])
+    assert (left.exit_code, len(json.loads(left.stdout))) == (0, 1)
+
+
 def test_a_calendar_file_is_imported_again_and_again(system: System, tmp_path: Path) -> None:
     """The second time nothing changes; a moved day moves; what the file has no more goes only when asked for."""
     file = a_file(tmp_path / "a.ics", ("one", "20261207"), ("two", "20261210"))

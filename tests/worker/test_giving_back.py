@@ -146,9 +146,10 @@ def test_a_senseless_quota_is_refused_with_its_place(quota: str) -> None:
 
 @pytest.mark.parametrize(
     "zone, at, hours", [("Europe/London", "2026-03-29T00:00+00:00", 23), ("Europe/London", "2026-10-25T12:00+00:00", 25),
-                        ("Asia/Tokyo", "2026-11-24T03:00+00:00", 24)])  # fmt: skip
+                        ("Asia/Tokyo", "2026-11-24T03:00+00:00", 24),
+                        ("Atlantic/Azores", "2026-10-25T01:10+00:00", 25), ("America/Havana", "2026-11-01T05:30+00:00", 25)])  # fmt: skip
 def test_a_day_ends_at_the_next_local_midnight(zone: str, at: str, hours: int) -> None:
-    """Days of 23 and 25 hours are no exception."""
+    """Days of 23 and 25 hours are no exception, nor one whose midnight comes twice."""
     team = a_team(calendars=[a_calendar("there", zone)], ann=a_rep("ann", calendar="there"))
     rep, instant = team.reps["ann"], datetime.fromisoformat(at)
 

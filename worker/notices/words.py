@@ -141,7 +141,10 @@ WHY_YOU: Final[dict[str, Pair]] = {
         "「{pool}」の中で、今お持ちのリードが最も少ないためです",
         "You have the most room in {pool} right now",
     ),
-    "owner": ("このお客様のアカウントをご担当のためです", "You own the account"),
+    "owner": (
+        "このお客様のアカウントをご担当、または以前このお客様をご担当のためです",
+        "You own the account, or had this person before",
+    ),
     "escalation": (
         "「{pool}」で対応できる担当者がいなかったため、責任者にお願いしています",
         "Nobody in {pool} could take it, and you manage the pool",

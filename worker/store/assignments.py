@@ -35,6 +35,8 @@ def insert_waiting(connection: Connection, rows: Sequence[dict[str, Any]]) -> No
 def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now: datetime) -> set[str]:
     """Take leads out of the hands of sales and out of every line; return the pools with new room.
 
+    Those are the pools of the assignments, and others of their reps in whose lines some wait for room.
+
     Args:
         connection: the leads are locked in it.
         ended: lead and reason.
@@ -63,23 +65,31 @@ def end_for_leads(connection: Connection, ended: Sequence[tuple[int, str]], now:
     outbox.withdraw(connection, gone, now)
     crm.mark(connection, [lead for lead, _ in ended], now)
     pools = {row.pool for row in gone}
-    _wake_one(connection, pools, now)
-    return pools
+    return pools | _wake_one(connection, pools, {row.rep for row in gone}, now)
 
 
-def _wake_one(connection: Connection, pools: Iterable[str], now: datetime) -> None:
+def _wake_one(connection: Connection, pools: Iterable[str], reps: Iterable[str], now: datetime) -> set[str]:
     """Make one lead due of each line in which some wait for room: the poke that follows may be lost.
+
+    Of the lines of these pools, and of all others of their reps: a member has an account in each pool that has
+    looked for one to take a lead. Return the pools.
 
     Whoever is looked at then, the hand-over gives the room in the order of the line. Rows that somebody holds are
     passed over, so that nothing is waited for out of the order of locks.
     """
-    run(
-        connection,
-        "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
-        "  FROM unnest(cast(:pools AS text[])) AS p(pool) CROSS JOIN LATERAL (SELECT lead_id FROM tasuki.waiting"
-        "   WHERE pool = p.pool AND reason = 'full' AND look_again_at > :now"
-        "   ORDER BY priority, ready_at, lead_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS w)",
-        pools=sorted(pools), now=now,
+    if not reps:
+        return set()
+    return set(
+        run(
+            connection,
+            "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
+            "  FROM (SELECT pool FROM tasuki.pool_credit WHERE rep = ANY(:reps)"
+            "   UNION SELECT unnest(cast(:pools AS text[]))) AS p"
+            "  CROSS JOIN LATERAL (SELECT lead_id FROM tasuki.waiting"
+            "   WHERE pool = p.pool AND reason = 'full' AND look_again_at > :now"
+            "   ORDER BY priority, ready_at, lead_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS w) RETURNING pool",
+            pools=sorted(pools), reps=sorted(reps), now=now,
+        ).scalars()
     )  # fmt: skip
 
 
@@ -117,19 +127,20 @@ def end_claims(connection: Connection, lead_ids: Sequence[int], now: datetime) -
 
 def mark_worked(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
     """An opportunity was opened: whoever holds the lead has accepted and contacted it."""
-    run(
+    held = run(
         connection,
         "UPDATE tasuki.assignment SET accepted_at = coalesce(accepted_at, :now),"
-        " contacted_at = coalesce(contacted_at, :now), followed_up_at = coalesce(followed_up_at, :now) WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
+        " contacted_at = coalesce(contacted_at, :now), followed_up_at = coalesce(followed_up_at, :now)"
+        " WHERE lead_id = ANY(:ids) AND ended_at IS NULL RETURNING assignment_id",
         ids=list(lead_ids), now=now,
-    )  # fmt: skip
+    ).scalars().all()  # fmt: skip
     run(
         connection,
         "UPDATE tasuki.clock SET met_at = :now, next_at = NULL, paused_at = NULL, paused_until = NULL"
-        " WHERE next_at IS NOT NULL AND assignment_id IN"
-        " (SELECT assignment_id FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL)",
-        ids=list(lead_ids), now=now,
+        " WHERE next_at IS NOT NULL AND assignment_id = ANY(:held)",
+        held=list(held), now=now,
     )  # fmt: skip
+    outbox.answered(connection, held, ["accept", "contact", "follow_up"])
     leave_line(connection, lead_ids, now)
 
 

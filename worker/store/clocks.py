@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from routing_rules.calendars import Span
+from worker.store import outbox
 from worker.store.db import run
 from worker.store.leads import JUDGED
 from worker.store.rows import as_json
@@ -114,6 +115,7 @@ def end_promise(connection: Connection, rows: Sequence[Any], now: datetime, why:
         "UPDATE tasuki.assignment SET followed_up_at = :now WHERE assignment_id = ANY(:ids)",
         ids=[row.assignment_id for row in rows], now=now,
     )  # fmt: skip
+    outbox.answered(connection, [row.assignment_id for row in rows], sorted({row.kind for row in rows}))
 
 
 def warn(connection: Connection, warned: dict[int, int], now: datetime) -> None:

@@ -192,7 +192,10 @@ def with_another_way(connection: Connection, messages: Sequence[int]) -> list[An
 
 
 def mark_rerouted(connection: Connection, moved: dict[int, str]) -> None:
-    """Close messages for which others stand in: message -> key of the other; what a digest carries moves along."""
+    """Close messages for which others stand in: message -> key of the other; what a digest carries moves along.
+
+    It bears the way by which it is told, for what takes it back goes by the same.
+    """
     rows = as_json([{"id": one, "key": key} for one, key in moved.items()])
     run(
         connection,
@@ -202,7 +205,8 @@ def mark_rerouted(connection: Connection, moved: dict[int, str]) -> None:
     )
     run(
         connection,
-        "UPDATE tasuki.outbox m SET digest_id = n.message_id, status = 'in_digest', last_error = NULL"
+        "UPDATE tasuki.outbox m SET digest_id = n.message_id, status = 'in_digest', last_error = NULL,"
+        " channel = n.channel, channel_id = n.channel_id, recipient = n.recipient, receiver = n.receiver, route = n.route"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, key text)"
         " JOIN tasuki.outbox n ON n.idempotency_key = r.key"
         " WHERE m.digest_id = r.id AND m.status IN ('in_digest', 'refused')",

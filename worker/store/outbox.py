@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from worker.store.db import run
-from worker.store.rows import as_json
+from worker.store.rows import NOW_AS, as_json
 
 #: Kinds that mean nothing any more once their assignment has ended.
 _OVERTAKEN = ("offer", "claimed", "warning", "reminder", "moved")
@@ -56,17 +56,17 @@ def supersede(connection: Connection, assignment_ids: Sequence[int]) -> None:
     )  # fmt: skip
 
 
-def answered(connection: Connection, assignment_id: int, clocks: Sequence[str]) -> None:
+def answered(connection: Connection, assignment_ids: Sequence[int], clocks: Sequence[str]) -> None:
     """Stop what was not told yet of clocks that a rep has met: nobody is asked for what was done.
 
     The webhook of all notices is for machines, which want the whole story.
     """
     run(
         connection,
-        "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL WHERE assignment_id = :a"
+        "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL WHERE assignment_id = ANY(:ids)"
         " AND status IN ('pending', 'in_digest') AND kind = ANY(:kinds) AND body ->> 'clock' = ANY(:clocks)"
         " AND receiver <> 'webhook'",
-        a=assignment_id, kinds=list(_OVERTAKEN), clocks=list(clocks),
+        ids=list(assignment_ids), kinds=list(_OVERTAKEN), clocks=list(clocks),
     )  # fmt: skip
 
 
@@ -104,13 +104,17 @@ def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) 
 def close_claims(
     connection: Connection, lead_ids: Sequence[int], now: datetime, winners: Mapping[int, str] | None = None
 ) -> None:
-    """Stop telling that leads can be claimed; tell those who were told that it is over, but for the winners."""
+    """Stop telling that leads can be claimed; tell those who were told that it is over, but for the winners.
+
+    A lead that took another in may go on with that one's claim: what was told bears the other's number.
+    """
     if not lead_ids:
         return
     run(
         connection,
         "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL"
-        " WHERE lead_id = ANY(:ids) AND status IN ('pending', 'in_digest') AND kind = 'claim_open'",
+        " WHERE lead_id IN (SELECT tasuki.one_person(i) FROM unnest(cast(:ids AS bigint[])) AS i)"
+        " AND status IN ('pending', 'in_digest') AND kind = 'claim_open'",
         ids=list(lead_ids),
     )
     _tell_over(connection, {lead_id: (winners or {}).get(lead_id) for lead_id in lead_ids}, now)
@@ -131,7 +135,8 @@ def _tell_over(
         " o.rep, o.route, o.lead_id,"
         " o.body || jsonb_build_object('kind', 'claim_over', 'because', r.winner), :now, :now"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, winner text)"
-        " JOIN tasuki.outbox o ON o.lead_id = r.id AND o.kind = 'claim_open' AND o.status = 'sent'"
+        " CROSS JOIN LATERAL tasuki.one_person(r.id) AS p(lead)"
+        " JOIN tasuki.outbox o ON o.lead_id = p.lead AND o.kind = 'claim_open' AND o.status = 'sent'"
         " WHERE o.body -> 'to' ->> 'rep' IS DISTINCT FROM r.winner"
         " AND (cast(:only AS bigint[]) IS NULL OR o.message_id = ANY(:only)) ON CONFLICT (idempotency_key) DO NOTHING",
         rows=as_json([{"id": lead_id, "winner": winner} for lead_id, winner in winners.items()]), now=now,
@@ -147,11 +152,12 @@ def told_too_late(connection: Connection, messages: Sequence[int], now: datetime
     """
     late = run(
         connection,
-        "UPDATE tasuki.outbox o SET status = 'sent', sent_at = :now, last_error = NULL"
+        "UPDATE tasuki.outbox o SET status = 'sent', sent_at = :now, last_error = NULL"  # noqa: S608 - a constant
         " WHERE message_id = ANY(:ids) AND status = 'superseded'"
         " RETURNING message_id, kind, lead_id, assignment_id,"
-        " CASE WHEN kind = 'claim_open' THEN (SELECT a.rep FROM tasuki.assignment a WHERE a.lead_id = o.lead_id"
-        "  AND a.offered_at >= o.created_at ORDER BY a.assignment_id LIMIT 1) END AS winner",
+        f" CASE WHEN kind = 'claim_open' THEN ({NOW_AS.format(start='o.lead_id')} SELECT a.rep FROM now_as n"
+        "  JOIN tasuki.assignment a ON a.lead_id = n.id AND a.offered_at >= o.created_at"
+        "  ORDER BY a.assignment_id LIMIT 1) END AS winner",
         ids=list(messages), now=now,
     ).all()  # fmt: skip
     ended = run(

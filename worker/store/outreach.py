@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from worker.store.db import run
-from worker.store.rows import as_json, ms
+from worker.store.rows import NOW_AS, as_json, ms
 
 #: Leads whose numbers are read at a time.
 PAGE: Final = 20_000
@@ -39,8 +39,9 @@ def by_numbers(connection: Connection, numbers: Iterable[int]) -> dict[int, int]
     """Return lead number -> the lead that it is now."""
     rows = run(
         connection,
-        "SELECT l.lead_id, coalesce(l.merged_into, l.lead_id) FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"
-        " JOIN tasuki.lead l ON l.lead_id = cast(r.id AS bigint)",
+        "SELECT l.lead_id, n.id FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"  # noqa: S608 - constants
+        " JOIN tasuki.lead l ON l.lead_id = cast(r.id AS bigint)"
+        f" CROSS JOIN LATERAL ({NOW_AS.format(start='l.lead_id')} SELECT id FROM now_as WHERE merged_into IS NULL) AS n",
         ids=as_json(sorted(numbers)),
     )
     return {number: lead_id for number, lead_id in rows}  # noqa: C416 - a row is no tuple to mypy
@@ -61,11 +62,12 @@ def phones(connection: Connection) -> Iterator[Any]:
 
 
 def tried(connection: Connection, lead_ids: Iterable[int], since: datetime) -> dict[int, int]:
-    """Return lead -> when sales last tried to reach it (ms), of those that were tried since."""
+    """Return lead -> when sales last tried to reach the person (ms), of those that were tried since."""
     rows = run(
         connection,
-        "SELECT s.lead_id, max(a.at) AS at FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"
-        " JOIN tasuki.assignment s ON s.lead_id = cast(r.id AS bigint)"
+        "SELECT cast(r.id AS bigint) AS lead_id, max(a.at) AS at FROM json_array_elements_text(cast(:ids AS json)) AS r(id)"
+        " CROSS JOIN LATERAL tasuki.one_person(cast(r.id AS bigint)) AS p(lead)"
+        " JOIN tasuki.assignment s ON s.lead_id = p.lead"
         " JOIN tasuki.act a ON a.assignment_id = s.assignment_id AND a.at > :since"
         " AND a.act IN ('contacted', 'attempted', 'reached') GROUP BY 1",
         ids=as_json(sorted(lead_ids)), since=since,

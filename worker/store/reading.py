@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import NotFound, Refused
 from worker.store.db import run
+from worker.store.rows import NOW_AS
 
 
 def find_lead(connection: Connection, who: str) -> int:
@@ -18,7 +19,8 @@ def find_lead(connection: Connection, who: str) -> int:
     if who.isascii() and who.isdigit() and len(who) < 19:  # noqa: PLR2004 - a bigint
         found = run(
             connection,
-            "SELECT coalesce(merged_into, lead_id) FROM tasuki.lead WHERE lead_id = :i", i=int(who),
+            f"{NOW_AS.format(start=':i')} SELECT id FROM now_as WHERE merged_into IS NULL",  # noqa: S608
+            i=int(who),
         ).scalar()  # fmt: skip
         if found is not None:
             return int(found)

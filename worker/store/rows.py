@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+#: Names `now_as`: the lead of a number (which `start` gives) and those that took it in, one after the other.
+NOW_AS: Final = (
+    "WITH RECURSIVE now_as(id, merged_into) AS"
+    " (SELECT lead_id, merged_into FROM tasuki.lead WHERE lead_id = {start} UNION"
+    "  SELECT l.lead_id, l.merged_into FROM now_as n JOIN tasuki.lead l ON l.lead_id = n.merged_into)"
+)
 
 _encode = msgspec.json.Encoder().encode
 

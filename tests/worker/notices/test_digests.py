@@ -11,11 +11,13 @@ from werkzeug import Request, Response
 
 from tests.fixtures.system import System
 from tests.fixtures.ways import LINEWORKS, SLACK, Slack, offer, publish
-from worker import delivering
+from worker import delivering, rulebooks
+from worker.acting import act
 from worker.delivering import deliver_due
 from worker.local.receivers import MailBox
 from worker.notices import planning
 from worker.now import now
+from worker.store.db import in_transaction
 
 DIGESTS = "notices: {digest: {when_more_than: 3, within: 10m}}"
 
@@ -149,4 +151,23 @@ def test_what_a_digest_carries_moves_with_it_to_another_way(
                         " WHERE o.assignment_id = a.assignment_id AND o.kind = 'offer' AND o.status = 'sent')")  # fmt: skip
     assert untold == 0
     assert any("お知らせ" in str(mail["Subject"]) for mail in mails.mails)
+    assert system.broken() == []
+
+
+def test_who_read_a_digest_that_went_another_way_is_told_there_when_a_lead_moves_on(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """Slack refused the digest and mail took it: the withdrawal of one of its leads is by mail, and not in Slack."""
+    publish(DIGESTS)
+    slack.answer = Response("no_service", 404)
+    offer(system, 40)
+    for _ in range(3):
+        deliver_due(now())
+    slack.answer = Response("ok")
+    in_digest = system.one("SELECT min(assignment_id) FROM tasuki.outbox WHERE digest_id IS NOT NULL")
+    in_transaction(lambda c: act(c, in_digest, "decline", rulebooks.current(c), now(), reason="wrong_person"))
+    deliver_due(now())
+
+    assert slack.took == []
+    assert "担当から外れました" in str(mails.mails[-1]["Subject"])
     assert system.broken() == []

@@ -48,6 +48,14 @@ def test_an_offer_in_english_says_the_same() -> None:
     assert all(ord(ch) < 0x3000 for ch in text)
 
 
+@pytest.mark.parametrize("lang, true", [("ja", "以前このお客様をご担当"), ("en", "had this person before")])
+def test_a_former_owner_is_not_told_that_the_account_is_theirs(lang: Any, true: str) -> None:
+    """`owner` gives a lead to the account's owner, and to who had the person before."""
+    body = a_body(lang)
+    body["why"] = {**body["why"], "strategy": "owner"}
+    assert true in as_text(make_sheet([body], "k", "full", {}, NOW))
+
+
 def test_what_is_left_is_told_only_while_it_is_true() -> None:
     """A notice that was held up names the instant alone."""
     late = make_sheet([a_body()], "k", "full", {}, NOW + timedelta(minutes=10))
