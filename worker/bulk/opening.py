@@ -89,8 +89,8 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
     if mapping is not None:
         make = rows.by_mapping(mapping, defaults, received_at)
     else:
-        names = table.columns if table is not None else _fields(path, kind)
-        if table is None and {"id", "type", "data"} <= set(names):
+        names = table.columns if table is not None else files.names_of(path, kind)
+        if table is None and set(names) >= files.EVENT:
             make = rows.as_they_are(source, received_at)
         else:
             columns = headers.recognise(names, headers.read_told(asked.columns))
@@ -103,15 +103,6 @@ def _mapping(name: str) -> Mapping:
     if not path.is_file():
         raise Refused(f"there is no mapping {name}; name a .yaml file, see docs/intake.md")
     return read_mapping(path)
-
-
-def _fields(path: Path, kind: Kind) -> list[str]:
-    """Return the names of the first rows' fields: JSON Lines have no header."""
-    found: dict[str, None] = {}
-    read = files.parquet_rows(path) if kind == "parquet" else files.json_rows(path)
-    for row in islice(read, 200):
-        found.update(dict.fromkeys(row.cells))
-    return list(found)
 
 
 def _saved_at(path: Path) -> datetime:
