@@ -255,8 +255,8 @@ def test_rate_is_the_proven_senders_own(tmp_path: Path) -> None:
 
 def test_too_many_at_a_time_are_told_to_come_again(intake: Intake) -> None:
     """Only so many bodies, and so many bytes of them, are in hand; there is room again when one leaves."""
-    assert intake.desk.is_full("zapier").status == 503
-    assert intake.desk.is_full("brevo").status == 429
+    assert intake.desk.refuse("zapier", "away", "full").status == 503
+    assert intake.desk.refuse("brevo", "away", "full").status == 429
     room = Room(most=3, most_bytes=1_000)
     with room.hold() as one, room.hold() as two:
         with room.hold() as three:

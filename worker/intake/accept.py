@@ -65,22 +65,16 @@ class Desk:
         self._rates = Rates()
         self.room = Room()
 
-    def is_full(self, name: str) -> Answer:
-        """Answer a request for which there is no room now."""
+    def refuse(self, name: str, situation: answers.Situation, detail: str) -> Answer:
+        """Answer, as the source's platform takes it, a request whose body was not read to its end."""
         source = self.registry.source(name)
         platform = source.platform if source is not None else "generic"
-        return self._told(name, answers.refused(platform, "away", "too many requests at a time"))
+        return self._told(name, answers.refused(platform, situation, detail))
 
     def max_body(self, name: str) -> int:
         """Return how many bytes of a body are read for a source."""
         source = self.registry.source(name)
         return source.max_body if source is not None else bodies.MAX_BODY
-
-    def too_large(self, name: str) -> Answer:
-        """Answer a body that was not read to its end."""
-        source = self.registry.source(name)
-        platform = source.platform if source is not None else "generic"
-        return self._told(name, answers.refused(platform, "too_large", "the body is too large"))
 
     def accept(self, name: str, request: Request, now: datetime) -> Answer:
         """Return what to answer a request to /intake/NAME, within 3 s; 2xx only when the events are safe.
