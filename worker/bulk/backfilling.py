@@ -27,6 +27,8 @@ from worker.store.rows import ms
 
 #: Rows judged in one transaction: live events of the same leads wait for it, for a tenth of a second.
 BATCH: Final = 500
+#: As what a row that was not understood stands in quarantine.
+PLATFORM: Final = "backfill"
 #: Leads released in one transaction.
 RELEASED: Final = 500
 #: Seconds for which it goes on trying while PostgreSQL is away.
@@ -161,9 +163,7 @@ def _items(made: Made, number: int, opened: Opened, begun: Any) -> list[Incoming
     for part, problem in enumerate(made.problems, start=len(found)):
         raw = as_json(made.row.cells) if made.row.cells else "\n".join(made.row.raw).encode()
         told = NotUnderstood(f"{opened.path.name} line {made.row.line}: {problem.place}", problem.mend)
-        found.append(
-            Incoming(stream_id, part, received_ms, "backfill", opened.source, None, raw, problem=told)
-        )
+        found.append(Incoming(stream_id, part, received_ms, PLATFORM, opened.source, None, raw, problem=told))
     return found
 
 
