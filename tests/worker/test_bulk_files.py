@@ -1,5 +1,6 @@
 """Files as other programs write them: no column is passed over, and no value becomes another or Python's spelling."""
 
+import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from schemas.errors import Refused
 from worker.bulk.opening import Asked, open_file
+from worker.bulk.report import Report
 from worker.bulk.rows import Made
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -39,7 +41,7 @@ def parquet(folder: Path, select: str, name: str = "leads.parquet") -> Path:
     return path
 
 
-def csv(folder: Path, text: str, name: str = "leads.csv") -> Path:
+def list_of(folder: Path, text: str, name: str = "leads.csv") -> Path:
     path = folder / name
     path.write_text(text, "utf-8")
     return path
@@ -110,7 +112,7 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
 
 def test_zeros_and_digits_as_excel_and_people_write_them(tmp_path: Path) -> None:
     """`="00123"` is how exports keep zeros; ５３ and 53 are one person."""
-    path = csv(tmp_path, 'ID,電話番号\n="00123",="0300001234"\n"=""00124""",\n５３,\n53,\n53.0,\n')
+    path = list_of(tmp_path, 'ID,電話番号\n="00123",="0300001234"\n"=""00124""",\n５３,\n53,\n53.0,\n')
 
     assert said(path) == [
         {"subject": "00123", "phone": "0300001234"},
@@ -123,6 +125,50 @@ def test_zeros_and_digits_as_excel_and_people_write_them(tmp_path: Path) -> None
 
 def test_a_name_of_a_column_over_two_lines_hides_no_separator(tmp_path: Path) -> None:
     """The separator stands after the line that the quotes hold."""
-    path = csv(tmp_path, '"会社\n名"\tメールアドレス\nSample\ta@x.example.com\n', "leads.txt")
+    path = list_of(tmp_path, '"会社\n名"\tメールアドレス\nSample\ta@x.example.com\n', "leads.txt")
 
     assert said(path) == [{"company": "Sample", "email": "a@x.example.com"}]
+
+
+def written(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """What stands in the report and in the file of rejects."""
+    opened = open_file(path, Asked(), NOW)
+    files = path.with_name("report.csv"), path.with_name("rejects.csv")
+    with Report(opened.names, *files) as told:
+        for row in opened.rows():
+            one = opened.make(row)
+            told.say(one, "refused" if one.problems else "new", None)
+    report, rejects = (list(csv.DictReader(file.read_text("utf-8-sig").splitlines())) for file in files)
+    return report, rejects
+
+
+@pytest.mark.parametrize("line, fields", [
+    ({"Email Address": "bad", "Company Name": "Sample", "Note": ["a", 1]},
+     {"Email Address": "bad", "Company Name": "Sample", "Note": '["a",1]'}),
+    ({"id": "e1", "type": "lead.captured", "data": {"email": "bad"}},
+     {"id": "e1", "type": "lead.captured", "data": '{"email":"bad"}'}),
+])  # fmt: skip
+def test_rejects_of_json_lines_hold_what_was_refused(
+    tmp_path: Path, line: dict[str, Any], fields: dict[str, str]
+) -> None:
+    """Under the file's own names, also what nobody reads: it is to be mended there."""
+    path = tmp_path / "leads.jsonl"
+    path.write_text(json.dumps(line) + "\n", "utf-8")
+
+    _, [rejected] = written(path)
+
+    assert {name: word for name, word in rejected.items() if not name.startswith("tasuki_")} == fields
+
+
+def test_a_report_holds_no_formula(tmp_path: Path) -> None:
+    """What strangers typed is opened in Excel; a phone number stays readable, and rejects stay as they were."""
+    path = list_of(
+        tmp_path,
+        'ID,メールアドレス\n"=HYPERLINK(""http://x"",1)",\n-2+A1,\n+81-3-0000-1234,\n-1,\n=1,bad\n',
+    )
+
+    report, [rejected] = written(path)
+
+    subjects = [one["subject"] for one in report if one["verdict"] == "new"]
+    assert subjects == ['\'=HYPERLINK("http://x",1)', "'-2+A1", "+81-3-0000-1234", "-1"]
+    assert rejected["ID"] == "=1"

@@ -43,6 +43,8 @@ class Opened:
     digest: str
     source: str
     make: Maker
+    #: All its columns or fields.
+    names: list[str]
     encoding: Encoding | None = None
     table: Table | None = None
     #: What its columns mean; None where a mapping says it, or where the rows are events.
@@ -86,16 +88,15 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
         encoding = encodings.told(asked.encoding) if asked.encoding else found
         assert encoding is not None  # noqa: S101 - found where it was not told
         table = files.open_table(path, encoding, delimiter=asked.delimiter, header_line=asked.header_line)
+    names = table.columns if table is not None else files.names_of(path, kind)
     if mapping is not None:
         make = rows.by_mapping(mapping, defaults, received_at)
+    elif table is None and set(names) >= files.EVENT:
+        make = rows.as_they_are(source, received_at)
     else:
-        names = table.columns if table is not None else files.names_of(path, kind)
-        if table is None and set(names) >= files.EVENT:
-            make = rows.as_they_are(source, received_at)
-        else:
-            columns = headers.recognise(names, headers.read_told(asked.columns))
-            make = rows.by_columns(columns, defaults, received_at)
-    return Opened(path, kind, digest, source, make, encoding, table, columns)
+        columns = headers.recognise(names, headers.read_told(asked.columns))
+        make = rows.by_columns(columns, defaults, received_at)
+    return Opened(path, kind, digest, source, make, names, encoding, table, columns)
 
 
 def _mapping(name: str) -> Mapping:
