@@ -465,6 +465,32 @@ def test_a_bad_event_leaves_its_neighbours(name: str) -> None:
     ]
 
 
+def test_an_entry_of_meta_without_leads_leaves_its_neighbours() -> None:
+    """A page's webhook tells of messages, too; and a broken entry stands for itself."""
+    lead = {"field": "leadgen", "value": {"leadgen_id": "5", "created_time": 1789441200}}
+    entries = [
+        {"id": "1", "messaging": [{}]},
+        {"id": "1", "changes": [lead]},
+        {"id": "1", "changes": None},
+        "x",
+    ]
+    first, second, third = read("meta", {"object": "page", "entry": entries})
+    assert isinstance(first, dict)
+    assert first["subject"] == "5"
+    assert isinstance(second, NotUnderstood)
+    assert isinstance(third, NotUnderstood)
+
+
+@pytest.mark.parametrize("name", [
+    "hubspot/contact.creation.json", "salesforce/lead.outbound-message.ja.txt", "activecampaign/subscribe.txt",
+])  # fmt: skip
+def test_a_mark_before_utf_8_changes_nothing(name: str) -> None:
+    """Some programs write one (BOM), and leave a line empty before what they send."""
+    platform = name.partition("/")[0]
+    marked = b"\r\n\xef\xbb\xbf" + sample(name)
+    assert translate(platform, marked, platform) == translate(platform, sample(name), platform)
+
+
 def test_a_bad_mautic_event_leaves_its_neighbours() -> None:
     """The second contact has no time; the first is taken."""
     document = json.loads(sample("mautic/lead_post_save_update.batch-ja.json"))
@@ -494,7 +520,6 @@ def test_a_bad_mautic_event_leaves_its_neighbours() -> None:
         ("activecampaign", b"type=%ff"),
         ("activecampaign", b"&".join(b"f%d=1" % number for number in range(1001))),
         ("marketo", b'{"requestId": "1", "success": false, "errors": []}'),
-        ("meta", b'{"entry": [1]}'),
         ("pigeon", b"{}"),
     ],
 )

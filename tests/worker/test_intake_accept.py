@@ -86,6 +86,16 @@ def test_soap_is_acknowledged_and_its_session_is_not_kept(intake: Intake) -> Non
     assert b"secret!session" not in intake.stream.entries[0]["payload"]
 
 
+def test_a_mark_before_utf_8_is_no_reason_to_refuse(intake: Intake) -> None:
+    """Salesforce has its Ack, and a mapped source's events are understood."""
+    request, at = ready("salesforce/lead.outbound-message.ja.headers.json")
+    marked = Request("POST", request.url, request.headers, b"\xef\xbb\xbf" + request.body)
+    assert b"<Ack>true</Ack>" in intake.accept("salesforce", marked, at).body
+    zap = b'\xef\xbb\xbf{"id": "1", "email": "hanako@example.co.jp", "time": "2026-11-24T10:00:00+09:00"}'
+    token = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
+    assert intake.accept("zapier", make("POST", URL, token, zap)).outcome == "accepted"
+
+
 def test_secrets_in_a_payload_are_not_kept(intake: Intake) -> None:
     """Google's key proves the sender and is then taken out."""
     lead = {"lead_id": "L-1", "google_key": SECRETS["TASUKI_SECRET"], "is_test": False,

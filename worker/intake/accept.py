@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.errors import Away, NotUnderstood
 from worker.intake import answers, bodies
-from worker.intake.adapters import cloudevents
+from worker.intake.adapters import cloudevents, wire
 from worker.intake.adapters import registry as adapters
 from worker.intake.handshakes import handshake
 from worker.intake.keeping import Keeper
@@ -168,7 +168,7 @@ class Desk:
             "source": source.named,
             "received_ms": str(int(now.timestamp() * 1000)),
         }
-        soap = platform == "salesforce" and raw.lstrip().startswith(b"<")
+        soap = platform == "salesforce" and wire.without_mark(raw).startswith(b"<")
         if problem is not None:
             reason = "the payload cannot be read"
             return Kept(platform, entry, answers.taken(platform, soap=soap, situation="unfit", reason=reason))

@@ -1,5 +1,6 @@
 """From bytes to a tree for what is not JSON: bracketed forms, SOAP envelopes, PHP's texts."""
 
+import codecs
 import json
 import re
 from itertools import pairwise
@@ -14,6 +15,11 @@ from schemas.strict_json import MAX_DEPTH, loads
 MAX_FIELDS: Final = 1_000
 _PHP_TEXT = re.compile(rb's:(\d{1,6}):"')
 _KEY = re.compile(r"([^\[\]]{1,200})((?:\[[^\[\]]{0,200}\]){0,8})")
+
+
+def without_mark(raw: bytes) -> bytes:
+    """Return a body without the mark (BOM) that some programs set before UTF-8, and the white space there."""
+    return raw.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
 
 
 def form(raw: bytes) -> Any:
