@@ -60,13 +60,14 @@ def backfill(
 
     Raises:
         Away: PostgreSQL is, for longer than `PATIENCE_S`; run it again.
-        Refused: too many rows are not understood.
+        Refused: too many rows are not understood, or the file changed.
 
     """
     history_ms = None if begun.hand_over else ms(begun.started_at)
     at = _Position(begun.backfill_id, begun.rows_done, begun.refused)
     for rows in batched(opened.rows(at.done), BATCH):
         made = [opened.make(row) for row in rows]
+        opened.must_be_unchanged()
         _patiently(made, opened, begun, at, history_ms)
         progress(len(made))
         if at.refused > max_refused:
@@ -76,6 +77,7 @@ def backfill(
             )
         if pause_s:
             time.sleep(pause_s)
+    opened.must_be_unchanged()
     return in_transaction(lambda c: backfills.finish(c, at.backfill_id, now()))
 
 

@@ -41,6 +41,8 @@ class Opened:
     kind: Kind
     #: SHA-256 of its bytes: the file, whatever it is called.
     digest: str
+    #: Its size, time and number when it was opened.
+    stamp: tuple[int, ...]
     source: str
     make: Maker
     #: All its columns or fields.
@@ -49,6 +51,16 @@ class Opened:
     table: Table | None = None
     #: What its columns mean; None where a mapping says it, or where the rows are events.
     columns: Columns | None = None
+
+    def must_be_unchanged(self) -> None:
+        """Refuse a file that is still written to: half a line is none, and its name is that of other bytes.
+
+        Raises:
+            Refused: it is not what was opened.
+
+        """
+        if _stamp(self.path) != self.stamp:
+            raise Refused(f"{self.path.name} changed while it was read; run it again when it is whole")
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
         """Return the rows after the first `skip` ones."""
@@ -72,7 +84,7 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
         RulebookError: the mapping is not fit.
 
     """
-    kind = files.kind_of(path)
+    kind, stamp = files.kind_of(path), _stamp(path)
     found, digest = (
         encodings.detect(path) if kind == "csv" and not asked.encoding else (None, encodings.digest(path))
     )
@@ -96,7 +108,7 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
     else:
         columns = headers.recognise(names, headers.read_told(asked.columns))
         make = rows.by_columns(columns, defaults, received_at)
-    return Opened(path, kind, digest, source, make, names, encoding, table, columns)
+    return Opened(path, kind, digest, stamp, source, make, names, encoding, table, columns)
 
 
 def _mapping(name: str) -> Mapping:
@@ -104,6 +116,14 @@ def _mapping(name: str) -> Mapping:
     if not path.is_file():
         raise Refused(f"there is no mapping {name}; name a .yaml file, see docs/intake.md")
     return read_mapping(path)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _saved_at(path: Path) -> datetime:
