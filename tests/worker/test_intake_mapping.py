@@ -1,5 +1,6 @@
 """Mappings: what payloads that no adapter knows become, value by value; repeats count once; preview without effect."""
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -383,6 +384,25 @@ def test_preview_shows_what_a_payload_would_become(sources_file: Path, tmp_path:
     code, said = run("typeform", str(file))
     assert code == 1
     assert said["events"][0]["place"] == "rules"
+
+
+def test_preview_reads_what_the_door_would(sources_file: Path, tmp_path: Path) -> None:
+    """Attributes that stand in headers (CloudEvents' binary mode), and a packed body."""
+    binary = SAMPLES / "cloudevents/binary"
+    _, said = run("cloudevents", f"{binary}.json", "--headers", f"{binary}.headers.json")
+    assert said["events"][0]["event"]["id"] == "/ma/acme|A234-1234-1238"
+    mautic = SAMPLES / "mautic/form_on_submit.ja"
+    headers = json.loads(Path(f"{mautic}.headers.json").read_bytes())
+    headers["headers"]["Content-Encoding"] = "gzip"
+    packed, file = tmp_path / "body.gz", tmp_path / "headers.json"
+    packed.write_bytes(gzip.compress(Path(f"{mautic}.json").read_bytes()))
+    file.write_text(json.dumps(headers), encoding="utf-8")
+    _, said = run("mautic", str(packed), "--headers", str(file))
+    assert said["events"][0]["event"]["type"] == "lead.activity"
+    headers["headers"]["Content-Encoding"] = "br"
+    file.write_text(json.dumps(headers), encoding="utf-8")
+    refused = CliRunner().invoke(app, ["intake", "try", "mautic", str(packed), "--headers", str(file)])
+    assert (refused.exit_code, "is not taken" in refused.output) == (1, True)
 
 
 def test_preview_shows_a_sender_who_does_not_prove_himself(sources_file: Path, tmp_path: Path) -> None:

@@ -149,10 +149,7 @@ class Desk:
         """Unpack and look at what a proven sender sent."""
         platform, raw, problem = source.platform, request.body, None
         try:
-            raw = bodies.unpack(
-                request.header("content-encoding"), request.body, bodies.Limits(source.max_body)
-            )
-            raw = _whole(source, request, raw)
+            raw = payload_of(source, request)
             _look(source, raw)
         except bodies.TooLargeError:
             return answers.refused(platform, "too_large", f"at most {source.max_body} bytes are taken")
@@ -178,6 +175,19 @@ class Desk:
         known = name if name in self.registry.current().sources else _NOBODY
         self.tally.note(known, answer.outcome, answer.reason)
         return answer
+
+
+def payload_of(source: Source, request: Request) -> bytes:
+    """Return what a request carries, as it is kept: unpacked and in one piece.
+
+    Raises:
+        TooLargeError: unpacked it is larger than the source's are taken.
+        UnsupportedError: its Content-Encoding is none that is taken.
+        NotUnderstood: that is broken.
+
+    """
+    coding = request.header("content-encoding")
+    return _whole(source, request, bodies.unpack(coding, request.body, bodies.Limits(source.max_body)))
 
 
 def _whole(source: Source, request: Request, raw: bytes) -> bytes:
