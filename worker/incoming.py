@@ -16,7 +16,8 @@ from worker.queue import Entry
 
 #: What is kept of an entry that is too large to be an event, in bytes.
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
-_CANONICAL: Final = "canonical"
+#: The platform of events that need no translation.
+CANONICAL: Final = "canonical"
 _EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 _MAX_MS_DIGITS: Final = 15
 
@@ -67,7 +68,7 @@ def _received(appended_ms: int, said: bytes | None) -> int:
 
 def _unfit(
     entry: Entry, part: int, raw: bytes, received_ms: int, problem: NotUnderstood, retry_of: int | None,
-    *, platform: str = _CANONICAL, source: str = "unknown", event_id: str | None = None,
+    *, platform: str = CANONICAL, source: str = "unknown", event_id: str | None = None,
 ) -> Incoming:  # fmt: skip
     return Incoming(
         entry.stream_id, part, received_ms, platform, source, event_id, raw[:MAX_KEPT_BYTES],
@@ -79,7 +80,7 @@ def _one(entry: Entry, part: int, raw: bytes, received_ms: int, retry_of: int | 
     event = quick.read(raw, received_ms)
     if event is not None:
         return Incoming(
-            entry.stream_id, part, received_ms, _CANONICAL, event.source, event.id, raw,
+            entry.stream_id, part, received_ms, CANONICAL, event.source, event.id, raw,
             event=event, retry_of=retry_of,
         )  # fmt: skip
     try:
@@ -93,7 +94,7 @@ def _one(entry: Entry, part: int, raw: bytes, received_ms: int, retry_of: int | 
 
 def _document(
     entry: Entry, part: int, raw: bytes, document: Any, received_ms: int, retry_of: int | None,
-    platform: str = _CANONICAL,
+    platform: str = CANONICAL,
 ) -> Incoming:  # fmt: skip
     try:
         if len(raw) > MAX_EVENT_BYTES:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from worker.intake.accept import Desk
-from worker.intake.answers import refused
 from worker.intake.request import Answer, Request
 from worker.intake.room import NoRoomError, Share
 from worker.now import now
@@ -80,11 +79,11 @@ class IntakeApp:
                     body = await read_body(receive, self._desk.max_body(name), share)
                 return await self._desk.accept_soon(name, self._request(scope, body), now(), self._threads)
         except NoRoomError:
-            return self._desk.is_full(name)
+            return self._desk.refuse(name, "away", "too many requests at a time")
         except TooLargeError:
-            return self._desk.too_large(name)
+            return self._desk.refuse(name, "too_large", "the body is too large")
         except TimeoutError:
-            return refused("generic", "away", "the body came too slowly")
+            return self._desk.refuse(name, "away", "the body came too slowly")
 
     def _request(self, scope: Scope, body: bytes) -> Request:
         raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]

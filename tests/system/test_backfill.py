@@ -17,12 +17,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from schemas.errors import Refused
 from tests.fixtures.system import READY, System, event, eventually
 from worker import queue, rulebooks
+from worker.bulk import backfilling
+from worker.bulk.opening import Asked, open_file
 from worker.cli.main import app
 from worker.handing import hand_over
 from worker.judging import rejudge
 from worker.now import now
+from worker.store import backfills
 from worker.store.db import in_transaction
 from worker.sweeping import due_reviews
 
@@ -455,3 +459,27 @@ def test_history_after_a_merge_stays_history_when_it_is_undone(system: System, t
     assert system.one(marked) == 1
     assert awake(system)["waiting"] == 0
     assert "mql" not in stages(system)
+
+
+def test_a_file_that_grows_while_it_is_read_is_begun_anew(system: System, tmp_path: Path) -> None:
+    """Half a line is no event, and what was read of another file is not taken for this one's: the run says so and ends."""
+    file = Path(a_file(tmp_path, [event(n, email=f"p{n}@x.example.com", time=LAST_YEAR) for n in range(700)]))
+    last = json.dumps(event(700, email="p700@x.example.com", time=LAST_YEAR)).encode()
+    opened = open_file(file, Asked(source="grown"), now())
+    begun = in_transaction(lambda c: backfills.begin(
+        c, file=file.name, digest=opened.digest, source="grown", read_as="", hand_over=False, now=now()
+    ))  # fmt: skip
+
+    def grow(_: int) -> None:
+        with file.open("ab") as more:
+            more.write(last[:50])
+
+    with pytest.raises(Refused, match=r"history\.jsonl changed while it was read"):
+        backfilling.backfill(opened, begun, grow, max_refused=0)
+    assert system.one("SELECT rows_done FROM tasuki.backfill") == 500
+    assert system.one("SELECT finished_at FROM tasuki.backfill") is None
+
+    with file.open("ab") as more:
+        more.write(last[50:] + b"\n")
+    [done] = said(str(file), "--source", "grown")["files"]
+    assert (done["rows_done"], done["applied"], done["repeats"], done["refused"]) == (701, 201, 500, 0)

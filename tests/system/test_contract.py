@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import uvicorn
 from tests.fixtures.system import System, eventually
 from tests.fixtures.web import Web
 from worker.local.servers import free_port
-from worker.web import guesses
+from worker.web import bounded_http, guesses
 from worker.web.serve import config
 
 #: Seconds that schemathesis may take, and examples of each call.
@@ -83,6 +84,45 @@ def test_a_chunked_body_is_no_way_to_fill_memory(base: str, before: bytes, again
         one.sendall(head + before)
         with pytest.raises(ConnectionError):
             one.sendall(b"".join(again % number for number in range(2_000)))  # fits in no buffer on the way
+
+
+@pytest.mark.parametrize(
+    "begin, again", [
+        (b"", b""),  # nothing at all
+        (b"", b"\r\n"),  # what stands before a request and is passed over
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", b"x"),  # a head
+        ((b"POST /l/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n"
+         b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"), b"x"),  # a body
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /", b"x"),  # the second of two
+        (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n", b"x"),  # an answered one's
+    ],
+)  # fmt: skip
+def test_a_request_that_never_ends_holds_no_connection(
+    base: str, monkeypatch: pytest.MonkeyPatch, begin: bytes, again: bytes
+) -> None:
+    """A thousand of them would be all that there are; whoever sends whole requests is not hung up on."""
+    monkeypatch.setattr(bounded_http, "REQUEST_S", 0.6)
+    monkeypatch.setattr(bounded_http, "LOOK_S", 0.1)
+    port = int(base.rpartition(":")[2])
+    until = time.monotonic() + 4
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=0.2) as slow,
+        socket.create_connection(("127.0.0.1", port), timeout=5) as good,
+    ):
+        slow.sendall(begin)
+        is_open = True
+        while is_open and time.monotonic() < until:
+            good.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert good.recv(4_096).startswith(b"HTTP/1.1 200")
+            try:
+                slow.sendall(again)
+                is_open = slow.recv(4_096) != b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                is_open = False
+        assert not is_open
+        assert time.monotonic() > until - 3.5  # not before its time
 
 
 def test_the_api_does_what_its_document_says(web: Web, base: str, tmp_path: Path) -> None:

@@ -86,6 +86,16 @@ def test_soap_is_acknowledged_and_its_session_is_not_kept(intake: Intake) -> Non
     assert b"secret!session" not in intake.stream.entries[0]["payload"]
 
 
+def test_a_mark_before_utf_8_is_no_reason_to_refuse(intake: Intake) -> None:
+    """Salesforce has its Ack, and a mapped source's events are understood."""
+    request, at = ready("salesforce/lead.outbound-message.ja.headers.json")
+    marked = Request("POST", request.url, request.headers, b"\xef\xbb\xbf" + request.body)
+    assert b"<Ack>true</Ack>" in intake.accept("salesforce", marked, at).body
+    zap = b'\xef\xbb\xbf{"id": "1", "email": "hanako@example.co.jp", "time": "2026-11-24T10:00:00+09:00"}'
+    token = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
+    assert intake.accept("zapier", make("POST", URL, token, zap)).outcome == "accepted"
+
+
 def test_secrets_in_a_payload_are_not_kept(intake: Intake) -> None:
     """Google's key proves the sender and is then taken out."""
     lead = {"lead_id": "L-1", "google_key": SECRETS["TASUKI_SECRET"], "is_test": False,
@@ -255,8 +265,8 @@ def test_rate_is_the_proven_senders_own(tmp_path: Path) -> None:
 
 def test_too_many_at_a_time_are_told_to_come_again(intake: Intake) -> None:
     """Only so many bodies, and so many bytes of them, are in hand; there is room again when one leaves."""
-    assert intake.desk.is_full("zapier").status == 503
-    assert intake.desk.is_full("brevo").status == 429
+    assert intake.desk.refuse("zapier", "away", "full").status == 503
+    assert intake.desk.refuse("brevo", "away", "full").status == 429
     room = Room(most=3, most_bytes=1_000)
     with room.hold() as one, room.hold() as two:
         with room.hold() as three:

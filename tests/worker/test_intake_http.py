@@ -119,7 +119,13 @@ def test_slow_body_is_given_up(intake: Intake, monkeypatch: pytest.MonkeyPatch) 
     """A byte now and then holds no room for long."""
     monkeypatch.setattr(intake_http, "BODY_S", 0.1)
     scope = scope_of(post("mautic/form_on_submit.ja.headers.json").request)
-    assert call(IntakeApp(intake.desk, BASE), scope, Caller([b"x"] * 1_000, pause_s=0.02)).status == 503
+    app = IntakeApp(intake.desk, BASE)
+    assert call(app, scope, Caller([b"x"] * 1_000, pause_s=0.02)).status == 503
+    brevo = {**scope, "path": "/intake/brevo"}  # drops the event at any 5xx
+    assert call(app, brevo, Caller([b"x"] * 1_000, pause_s=0.02)).status == 429
+    assert {(source, outcome) for source, outcome, _ in intake.desk.tally.take()} == {
+        ("mautic", "away"), ("brevo", "away"),
+    }  # fmt: skip
 
 
 def test_who_hangs_up_leaves_nothing(intake: Intake) -> None:

@@ -1,5 +1,6 @@
 """Mappings: what payloads that no adapter knows become, value by value; repeats count once; preview without effect."""
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -212,6 +213,9 @@ TIMES: dict[str, str | None] = {
     "11/24/2026": None, "昨日": None, "1795485600": "2026-11-24T02:00:00.000+00:00",
     "1795485600000": "2026-11-24T02:00:00.000+00:00", "2026-11-24 09:00:00Z": "2026-11-24T09:00:00.000+00:00",
     "2026/11/24 午前12時0分": "2026-11-23T15:00:00.000+00:00", "9999-99-99": None, "0000/1/1": None,
+    "20261124": "2026-11-23T15:00:00.000+00:00", "20261124090530": "2026-11-24T00:05:30.000+00:00",
+    "２０２６１１２４０９０５": "2026-11-24T00:05:00.000+00:00", "20261399": None, "令8.11.24": "2026-11-23T15:00:00.000+00:00",
+    "9999-12-31 24:00": None,
 }  # fmt: skip
 
 
@@ -380,6 +384,25 @@ def test_preview_shows_what_a_payload_would_become(sources_file: Path, tmp_path:
     code, said = run("typeform", str(file))
     assert code == 1
     assert said["events"][0]["place"] == "rules"
+
+
+def test_preview_reads_what_the_door_would(sources_file: Path, tmp_path: Path) -> None:
+    """Attributes that stand in headers (CloudEvents' binary mode), and a packed body."""
+    binary = SAMPLES / "cloudevents/binary"
+    _, said = run("cloudevents", f"{binary}.json", "--headers", f"{binary}.headers.json")
+    assert said["events"][0]["event"]["id"] == "/ma/acme|A234-1234-1238"
+    mautic = SAMPLES / "mautic/form_on_submit.ja"
+    headers = json.loads(Path(f"{mautic}.headers.json").read_bytes())
+    headers["headers"]["Content-Encoding"] = "gzip"
+    packed, file = tmp_path / "body.gz", tmp_path / "headers.json"
+    packed.write_bytes(gzip.compress(Path(f"{mautic}.json").read_bytes()))
+    file.write_text(json.dumps(headers), encoding="utf-8")
+    _, said = run("mautic", str(packed), "--headers", str(file))
+    assert said["events"][0]["event"]["type"] == "lead.activity"
+    headers["headers"]["Content-Encoding"] = "br"
+    file.write_text(json.dumps(headers), encoding="utf-8")
+    refused = CliRunner().invoke(app, ["intake", "try", "mautic", str(packed), "--headers", str(file)])
+    assert (refused.exit_code, "is not taken" in refused.output) == (1, True)
 
 
 def test_preview_shows_a_sender_who_does_not_prove_himself(sources_file: Path, tmp_path: Path) -> None:

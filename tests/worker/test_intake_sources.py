@@ -146,14 +146,20 @@ def test_change_is_seen_and_a_broken_one_is_not_taken(tmp_path: Path) -> None:
     assert sources.problem is None
 
 
-def test_change_of_a_mapping_beside_it_is_seen(tmp_path: Path) -> None:
-    """What waits in quarantine is read anew by the mapping of today."""
-    (tmp_path / "mine.yaml").write_text(MAPPING, encoding="utf-8")
+@pytest.mark.parametrize("name", ["mine.yaml", "maps/mine.yml"])
+def test_change_of_a_mapping_beside_it_is_seen(tmp_path: Path, name: str) -> None:
+    """What waits in quarantine is read anew by the mapping of today, in whatever folder that stands."""
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(MAPPING, encoding="utf-8")
     sources = registry(
-        tmp_path, "sources:\n  x: {platform: generic, secrets: ['${TASUKI_SECRET}'], mapping: mine.yaml}\n"
+        tmp_path, f"sources:\n  x: {{platform: generic, secrets: ['${{TASUKI_SECRET}}'], mapping: {name}}}\n"
     )
     assert sources.mapping_of("x").rules[0].name == "r"
-    (tmp_path / "mine.yaml").write_text(MAPPING.replace("name: r", "name: renamed"), encoding="utf-8")
+    file.write_text("rules: broken", encoding="utf-8")
+    assert sources.mapping_of("x").rules[0].name == "r"
+    assert sources.problem is not None
+    file.write_text(MAPPING.replace("name: r", "name: renamed"), encoding="utf-8")
     assert sources.mapping_of("x").rules[0].name == "renamed"
     with pytest.raises(NotUnderstood, match="has no mapping on this machine"):
         sources.mapping_of("nobody")

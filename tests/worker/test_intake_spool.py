@@ -181,6 +181,35 @@ def test_full_disk_is_told_and_breaks_nothing(tmp_path: Path, monkeypatch: pytes
     assert drained(spool) == [1, 3]
 
 
+#: Writes on while the system gives its files no more room, and tells how many files there are then.
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from worker.intake.spool import FullError, Spool
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+spool = Spool(Path(sys.argv[1]), 10**9)
+spool.write([{"number": "1"}])
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+refused = 0
+for _ in range(20):
+    try:
+        spool.write([{"number": "2", "payload": b"x" * 1_000}])
+    except FullError:
+        refused += 1
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+spool.write([{"number": "3"}])
+print(refused, len(list(Path(sys.argv[1]).iterdir())))
+"""
+
+
+def test_a_full_disk_is_not_filled_with_torn_files(tmp_path: Path) -> None:
+    """However many requests come meanwhile: what was refused takes no room, and what was kept is there."""
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told == "20 2\n"
+    assert drained(Spool(tmp_path, 10**9)) == [1, 3]
+
+
 def test_failed_fsync_is_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the disk did not confirm is not promised, and that file is not written to any more."""
     spool = Spool(tmp_path, 10**9)

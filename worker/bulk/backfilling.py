@@ -27,6 +27,8 @@ from worker.store.rows import ms
 
 #: Rows judged in one transaction: live events of the same leads wait for it, for a tenth of a second.
 BATCH: Final = 500
+#: As what a row that was not understood stands in quarantine.
+PLATFORM: Final = "backfill"
 #: Leads released in one transaction.
 RELEASED: Final = 500
 #: Seconds for which it goes on trying while PostgreSQL is away.
@@ -58,13 +60,14 @@ def backfill(
 
     Raises:
         Away: PostgreSQL is, for longer than `PATIENCE_S`; run it again.
-        Refused: too many rows are not understood.
+        Refused: too many rows are not understood, or the file changed.
 
     """
     history_ms = None if begun.hand_over else ms(begun.started_at)
     at = _Position(begun.backfill_id, begun.rows_done, begun.refused)
     for rows in batched(opened.rows(at.done), BATCH):
         made = [opened.make(row) for row in rows]
+        opened.must_be_unchanged()
         _patiently(made, opened, begun, at, history_ms)
         progress(len(made))
         if at.refused > max_refused:
@@ -74,6 +77,7 @@ def backfill(
             )
         if pause_s:
             time.sleep(pause_s)
+    opened.must_be_unchanged()
     return in_transaction(lambda c: backfills.finish(c, at.backfill_id, now()))
 
 
@@ -161,9 +165,7 @@ def _items(made: Made, number: int, opened: Opened, begun: Any) -> list[Incoming
     for part, problem in enumerate(made.problems, start=len(found)):
         raw = as_json(made.row.cells) if made.row.cells else "\n".join(made.row.raw).encode()
         told = NotUnderstood(f"{opened.path.name} line {made.row.line}: {problem.place}", problem.mend)
-        found.append(
-            Incoming(stream_id, part, received_ms, "backfill", opened.source, None, raw, problem=told)
-        )
+        found.append(Incoming(stream_id, part, received_ms, PLATFORM, opened.source, None, raw, problem=told))
     return found
 
 

@@ -3,18 +3,22 @@
 A file may hold millions of rows, so none of these readers holds more than a piece of it.
 """
 
+import codecs
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
+import msgspec
+
 from schemas.errors import NotUnderstood, Refused
 from schemas.strict_json import loads
+from worker import parquet
 from worker.bulk.encodings import Encoding
 
 Kind = Literal["csv", "jsonl", "parquet"]
@@ -23,7 +27,14 @@ _KINDS: Final[dict[str, Kind]] = {
 }  # fmt: skip
 #: The longest cell; Excel takes 32,767 characters.
 _MAX_CELL: Final = 131_072
-_PARQUET_ROWS: Final = 5_000
+#: How exports keep Excel from dropping the zeros of `="00123"`.
+_FORMULA: Final = re.compile(r'\A="([^"]*)"\Z')
+#: Fields of a canonical event; a file whose rows have them holds events as they are.
+EVENT: Final = frozenset({"id", "type", "data"})
+_MAX_NAMES: Final = 10_000
+#: Most lines of a header.
+_HEADER_LINES: Final = 100
+_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(slots=True)
@@ -71,7 +82,7 @@ def open_table(path: Path, encoding: Encoding, *, delimiter: str | None, header_
     """
     start, said = _sep_line(path, encoding)
     header_line = max(header_line, start)
-    chosen = delimiter or said or _most_frequent(_physical_line(path, encoding, header_line))
+    chosen = delimiter or said or _most_frequent(_header(path, encoding, header_line))
     for number, cells in _records(path, encoding, chosen):
         if isinstance(cells, csv.Error):
             raise Refused(f"{path.name} line {number}: the header cannot be read: {cells}")
@@ -118,6 +129,17 @@ def _physical_line(path: Path, encoding: Encoding, number: int) -> str:
     return ""
 
 
+def _header(path: Path, encoding: Encoding, number: int) -> str:
+    """Return a header as it stands; a name in quotes may go over several lines."""
+    found = ""
+    with _text(path, encoding) as file:
+        for line in islice(file, number - 1, number - 1 + _HEADER_LINES):
+            found += line
+            if found.count('"') % 2 == 0:
+                break
+    return found
+
+
 def _most_frequent(line: str) -> str:
     outside = "".join(part for at, part in enumerate(line.split('"')) if at % 2 == 0)
     return max((",", ";", "\t"), key=outside.count)
@@ -156,7 +178,9 @@ def csv_rows(path: Path, encoding: Encoding, table: Table) -> Iterator[Row]:
             yield Row(line, {}, NotUnderstood("line", mend), cells)
             continue
         named = {
-            name: cell for name, cell in zip(table.columns, cells, strict=False) if name and cell.strip()
+            name: _FORMULA.sub(r"\1", cell)
+            for name, cell in zip(table.columns, cells, strict=False)
+            if name and cell.strip()
         }
         yield Row(line, named, None, cells)
 
@@ -173,7 +197,7 @@ def json_rows(path: Path) -> Iterator[Row]:
     """Read one JSON object a line."""
     with path.open("rb") as file:
         for line, raw in enumerate(file, start=1):
-            text = raw.strip().removeprefix(b"\xef\xbb\xbf")
+            text = raw.strip().removeprefix(codecs.BOM_UTF8)
             if not text:
                 continue
             try:
@@ -193,29 +217,26 @@ def parquet_rows(path: Path, skip: int = 0) -> Iterator[Row]:
         Refused: it is none, or the extra that reads Parquet is not installed.
 
     """
-    try:
-        import duckdb  # noqa: PLC0415 - an extra: only who has Parquet needs it
-    except ImportError:
-        raise Refused(
-            f"{path.name}: Parquet needs `pip install 'tasuki[parquet]'`; or save it as CSV"
-        ) from None
-    with duckdb.connect(config={"threads": 1}) as connection:
-        try:
-            result = connection.execute(
-                "SELECT * FROM read_parquet(?, file_row_number = true) WHERE file_row_number >= ?",
-                [str(path), skip],
-            )
-        except duckdb.Error as error:
-            raise Refused(f"{path.name} is no Parquet file: {type(error).__name__}") from error
-        names = [column[0] for column in result.description]
-        while rows := result.fetchmany(_PARQUET_ROWS):
-            for values in rows:
-                cells = {
-                    name: _plain(value)
-                    for name, value in zip(names, values, strict=True)
-                    if value is not None
-                }
-                yield Row(int(cells.pop("file_row_number")) + 1, cells)
+    return (Row(number, cells) for number, cells in parquet.rows(path, skip))
+
+
+def names_of(path: Path, kind: Kind) -> list[str]:
+    """Return the names of all fields of a file that has no header; one may come in its last row only.
+
+    Where the rows are events as they are, which their first one tells, that is enough.
+    """
+    if kind == "parquet":
+        return parquet.names(path)
+    found: dict[str, None] = {}
+    with path.open("rb") as file:
+        for raw in file:
+            try:
+                found.update(dict.fromkeys(_names(raw.strip().removeprefix(codecs.BOM_UTF8))))
+            except (msgspec.DecodeError, RecursionError):
+                continue  # its reader says what is wrong with it
+            if found.keys() >= EVENT or len(found) > _MAX_NAMES:
+                break
+    return list(found)
 
 
 def about(path: Path, kind: Kind) -> int | None:
@@ -224,19 +245,6 @@ def about(path: Path, kind: Kind) -> int | None:
         return None
     with path.open("rb") as file:
         return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON would hold it."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
 def as_json(document: Any) -> bytes:

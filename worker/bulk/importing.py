@@ -33,12 +33,14 @@ def send(opened: Opened, progress: Progress) -> int:
     """Put the fit lines on the queue, waiting while it is fuller than `ROOM`; return how many events went.
 
     Raises:
+        Refused: the file changed since it was looked at.
         Away: the queue is; importing the same file again goes on without a second effect.
 
     """
     sent = 0
     for chunk in batched(opened.rows(), CHUNK):
         made = [one for one in map(opened.make, chunk) if not one.problems]
+        opened.must_be_unchanged()
         bodies = [body for one in made for body in one.bodies]
         if bodies:
             _wait_for_room()

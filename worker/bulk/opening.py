@@ -41,12 +41,26 @@ class Opened:
     kind: Kind
     #: SHA-256 of its bytes: the file, whatever it is called.
     digest: str
+    #: Its size, time and number when it was opened.
+    stamp: tuple[int, ...]
     source: str
     make: Maker
+    #: All its columns or fields.
+    names: list[str]
     encoding: Encoding | None = None
     table: Table | None = None
     #: What its columns mean; None where a mapping says it, or where the rows are events.
     columns: Columns | None = None
+
+    def must_be_unchanged(self) -> None:
+        """Refuse a file that is still written to: half a line is none, and its name is that of other bytes.
+
+        Raises:
+            Refused: it is not what was opened.
+
+        """
+        if _stamp(self.path) != self.stamp:
+            raise Refused(f"{self.path.name} changed while it was read; run it again when it is whole")
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
         """Return the rows after the first `skip` ones."""
@@ -70,7 +84,7 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
         RulebookError: the mapping is not fit.
 
     """
-    kind = files.kind_of(path)
+    kind, stamp = files.kind_of(path), _stamp(path)
     found, digest = (
         encodings.detect(path) if kind == "csv" and not asked.encoding else (None, encodings.digest(path))
     )
@@ -86,16 +100,15 @@ def open_file(path: Path, asked: Asked, received_at: datetime) -> Opened:
         encoding = encodings.told(asked.encoding) if asked.encoding else found
         assert encoding is not None  # noqa: S101 - found where it was not told
         table = files.open_table(path, encoding, delimiter=asked.delimiter, header_line=asked.header_line)
+    names = table.columns if table is not None else files.names_of(path, kind)
     if mapping is not None:
         make = rows.by_mapping(mapping, defaults, received_at)
+    elif table is None and set(names) >= files.EVENT:
+        make = rows.as_they_are(source, received_at)
     else:
-        names = table.columns if table is not None else _fields(path, kind)
-        if table is None and {"id", "type", "data"} <= set(names):
-            make = rows.as_they_are(source, received_at)
-        else:
-            columns = headers.recognise(names, headers.read_told(asked.columns))
-            make = rows.by_columns(columns, defaults, received_at)
-    return Opened(path, kind, digest, source, make, encoding, table, columns)
+        columns = headers.recognise(names, headers.read_told(asked.columns))
+        make = rows.by_columns(columns, defaults, received_at)
+    return Opened(path, kind, digest, stamp, source, make, names, encoding, table, columns)
 
 
 def _mapping(name: str) -> Mapping:
@@ -105,13 +118,12 @@ def _mapping(name: str) -> Mapping:
     return read_mapping(path)
 
 
-def _fields(path: Path, kind: Kind) -> list[str]:
-    """Return the names of the first rows' fields: JSON Lines have no header."""
-    found: dict[str, None] = {}
-    read = files.parquet_rows(path) if kind == "parquet" else files.json_rows(path)
-    for row in islice(read, 200):
-        found.update(dict.fromkeys(row.cells))
-    return list(found)
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _saved_at(path: Path) -> datetime:

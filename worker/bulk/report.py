@@ -1,12 +1,14 @@
 """What became of each line: counts for the screen, a report file, and the refused lines as a CSV to be mended."""
 
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from schemas.errors import NotUnderstood, Refused
+from worker.bulk.files import as_json
 from worker.bulk.headers import REJECT_COLUMNS
 from worker.bulk.rows import Made
 
@@ -15,6 +17,8 @@ from worker.bulk.rows import Made
 Verdict = Literal["new", "known", "repeat", "duplicate", "refused"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("new", "known", "repeat", "duplicate", "refused")
 _REPORT: Final = ("line", "verdict", "field", "reason", "mend", "lead", "event", "subject", "email")
+_FORMULA: Final = frozenset("=+-@\t\r")
+_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 ().,-]*")
 #: Lines that the screen shows; the report file holds all.
 SHOWN: Final = 20
 
@@ -65,6 +69,16 @@ def parted(problem: NotUnderstood) -> tuple[str, str]:
     return reason, mend
 
 
+def _shown(text: str) -> str:
+    """Return a foreign word so that no program takes it for a formula; numbers stay as they are."""
+    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
+
+
+def _cell(value: Any) -> str:
+    """Return a cell of a refused line as it stands, to be imported again; what a CSV has no word for is JSON."""
+    return value if isinstance(value, str) else as_json(value).decode()
+
+
 class Report:
     """Counts lines, and writes the report and the rejects where they are asked for.
 
@@ -100,11 +114,11 @@ class Report:
             if len(tally.shown) < SHOWN:
                 kind: Verdict = verdict if problem in made.warnings else "refused"
                 tally.shown.append(Line(made.row.line, kind, problem.place, reason, mend))
-            self._report.write([made.row.line, verdict, problem.place, reason, mend])
+            self._report.write([made.row.line, verdict, _shown(problem.place), reason, mend])
         for event in made.events:
             emails = [value for kind, value in event.keys if kind == "email"]
             subjects = [value for kind, value in event.keys if kind.startswith("ma:")]
-            said = [*subjects, ""][:1] + [*emails, ""][:1]
+            said = [_shown(one) for one in ([*subjects, ""][0], [*emails, ""][0])]
             self._report.write([made.row.line, verdict, "", "", "", lead_id or "", event.type, *said])
         if made.problems:
             self._reject(made)
@@ -114,7 +128,7 @@ class Report:
         cells = dict(zip(self._columns, made.row.raw, strict=False)) if made.row.raw else made.row.cells
         if made.row.problem is not None:
             cells = {}  # which cell belongs to which column is not known: it is to be mended in the file itself
-        own = [str(cells.get(name, "")) for name in self._columns if name not in REJECT_COLUMNS]
+        own = [_cell(cells.get(name, "")) for name in self._columns if name not in REJECT_COLUMNS]
         self._rejects.write([*own, made.row.line, made.problems[0].place, reason, mend])
 
 

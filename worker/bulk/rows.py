@@ -154,6 +154,9 @@ def _said(row: Row, columns: Columns) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for target, names in columns.of.items():
         word = next((word for name in names if (word := clean(row.cells.get(name))) is not None), None)
+        if isinstance(word, dict | list):
+            words = "an object or a list; give each of its values a column of its own, or say --mapping"
+            raise NotUnderstood(target, words)
         if word is not None:
             said[target] = _text(word)
     return said
@@ -241,10 +244,12 @@ def _event(
 
 
 def _subject(value: Any) -> Any:
-    """Return the producer's key; Excel writes 53 as 53.0 where a column once held a gap."""
-    return (
-        value.removesuffix(".0") if isinstance(value, str) and value.removesuffix(".0").isdecimal() else value
-    )
+    """Return the producer's key: ５３ is 53, and Excel writes 53 as 53.0 where a column once held a gap."""
+    if not isinstance(value, str):
+        return value
+    plain = unicodedata.normalize("NFKC", value)
+    said = plain if plain.isascii() else value
+    return said.removesuffix(".0") if said.removesuffix(".0").isdecimal() else said
 
 
 def _consent(said: dict[str, Any]) -> dict[str, bool]:

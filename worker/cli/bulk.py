@@ -118,14 +118,9 @@ def _import(
     file: Path, asked: Asked, report: Path | None, rejects: Path, dry_run: bool
 ) -> tuple[Tally, Opened, int, str | None]:
     opened = open_file(file, asked, now())
-    names = (
-        opened.table.columns
-        if opened.table is not None
-        else list((opened.columns and opened.columns.of) or ())
-    )
     if rejects.resolve() == file.resolve():
         raise Refused(f"--rejects {rejects} is the file itself; name another")
-    with Report(names, report, rejects) as told, bar() as progress:
+    with Report(opened.names, report, rejects) as told, bar() as progress:
         task = progress.add_task("looking", total=None)
         importing.look(opened, told, lambda n: progress.advance(task, n), stored=_stored(dry_run))
         progress.update(task, total=told.tally.rows)

@@ -24,12 +24,14 @@ from worker.cli.common import (
 from worker.desk import spool as open_spool
 from worker.intake import sources as source_files
 from worker.intake import translating
+from worker.intake.accept import payload_of
 from worker.intake.adapters.registry import ADAPTERS
 from worker.intake.adapters.shape import Found
+from worker.intake.bodies import TooLargeError, UnsupportedError
 from worker.intake.configured import registry
 from worker.intake.proof import prove
 from worker.intake.proofs.verdict import Proven
-from worker.intake.request import make
+from worker.intake.request import Request, make
 from worker.intake.sources import SHIPPED, Source
 from worker.now import now
 from worker.screen import safe
@@ -144,10 +146,15 @@ def try_(
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}") from None
     at, verdict = now(), None
-    if headers is not None:
-        at, verdict = _prove(source, headers, raw, at)
     try:
+        if headers is not None:
+            sender, request, at = _request(source, headers, raw, at)
+            proof = prove(sender, request, at)
+            verdict = "proven" if isinstance(proof, Proven) else f"not proven: {proof.reason}"
+            raw = payload_of(sender, request)
         found = _translate(source, raw, at)
+    except (TooLargeError, UnsupportedError) as error:
+        raise Refused(f"{file} is not taken: {type(error).__name__}") from None
     except NotUnderstood as problem:
         found = [problem]
     parts = [_part(one, at) for one in found]
@@ -172,7 +179,7 @@ def _translate(name: str, raw: bytes, at: datetime) -> Found:
     raise AssertionError  # it refuses
 
 
-def _prove(name: str, headers: Path, raw: bytes, at: datetime) -> tuple[datetime, str]:
+def _request(name: str, headers: Path, raw: bytes, at: datetime) -> tuple[Source, Request, datetime]:
     try:
         said = json.loads(headers.read_bytes())
         received = said.get("received_at")
@@ -180,8 +187,7 @@ def _prove(name: str, headers: Path, raw: bytes, at: datetime) -> tuple[datetime
         request = make(said.get("method", "POST"), said["url"], said["headers"], raw)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise Refused(f"{headers} is not {{url, headers, ...}}: {type(error).__name__}") from None
-    verdict = prove(registry().require(name), request, when)
-    return when, "proven" if isinstance(verdict, Proven) else f"not proven: {verdict.reason}"
+    return registry().require(name), request, when
 
 
 def _part(found: Any, at: datetime) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """`tasuki quarantine`: events that were not understood, to be mended and sent again."""
 
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
-from schemas.errors import Refused
+from schemas.errors import NotUnderstood, Refused
 from worker import queue
+from worker.bulk import backfilling
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
+from worker.incoming import CANONICAL
+from worker.intake import translating
 from worker.now import now
 from worker.queue import Fields
 from worker.screen import safe
@@ -17,6 +21,9 @@ from worker.store import quarantine
 from worker.store.db import transaction
 
 app = typer.Typer(help="Events that were not understood: list, show, retry, drop.", no_args_is_help=True)
+
+#: A retry would make history live.
+_HISTORY = "mend the file or the mapping and run `tasuki backfill` again: what is in is a repeat"
 
 Number = Annotated[int, typer.Argument(help="Number from `quarantine list`.")]
 
@@ -99,16 +106,51 @@ def retry(
     mended = file.read() if file is not None else None
     if mended is not None and len(numbers or []) != 1:
         raise Refused("--file mends exactly one event")
+    became: dict[str, str] = {}  # a payload goes again whole, with all its parts, and so once
     for number in sorted(numbers or []):
         row = _open(number)
-        if row.resolved_at is not None:
-            raise Refused(f"event {number} is closed already ({row.resolution})")
-        if row.expired_at is not None and mended is None:
-            raise Refused(f"the bytes of event {number} were wiped; only a mended one can be sent (--file)")
-        queue.append([_entry(row, mended)])
+        if row.platform == backfilling.PLATFORM and everything:
+            became[row.stream_id] = "history"
+            continue
+        _may_go(row, has_mended=mended is not None)
+        entry = str(number) if row.platform == CANONICAL else row.stream_id
+        if entry not in became:
+            became[entry] = _again(row, mended)
         with transaction() as connection:
-            quarantine.mark_retried(connection, number, now())
-    console.print(f"sent again: {len(numbers or [])}")
+            if became[entry] == "nothing":
+                quarantine.drop(connection, number, now())
+            else:
+                quarantine.mark_retried(connection, number, now())
+    _say(list(became.values()))
+
+
+def _say(became: list[str]) -> None:
+    console.print(f"sent again: {became.count('sent')}")
+    if "nothing" in became:
+        console.print(f"closed, since the mapping wants no event of them: {became.count('nothing')}")
+    if "history" in became:
+        console.print(f"left, as rows of a backfill: {became.count('history')}; {_HISTORY}", soft_wrap=True)
+
+
+def _may_go(row: Any, *, has_mended: bool) -> None:
+    if row.platform == backfilling.PLATFORM:
+        raise Refused(f"event {row.quarantine_id} is a row of a backfill; {_HISTORY}")
+    if row.resolved_at is not None:
+        raise Refused(f"event {row.quarantine_id} is closed already ({row.resolution})")
+    if row.expired_at is not None and not has_mended:
+        raise Refused(
+            f"the bytes of event {row.quarantine_id} were wiped; only a mended one can be sent (--file)"
+        )
+
+
+def _again(row: Any, mended: bytes | None) -> str:
+    """Send an entry again, unless its mapping wants nothing of it now: then nothing would come to close its row."""
+    if mended is None and row.platform != CANONICAL:
+        with suppress(NotUnderstood):
+            if not translating.translate(row.platform, bytes(row.raw), row.source, row.received_at):
+                return "nothing"
+    queue.append([_entry(row, mended)])
+    return "sent"
 
 
 def _entry(row: Any, mended: bytes | None) -> Fields:
@@ -117,7 +159,7 @@ def _entry(row: Any, mended: bytes | None) -> Fields:
     if mended is not None:
         return {"event": mended, **again}
     raw = bytes(row.raw)
-    if row.platform == "canonical":
+    if row.platform == CANONICAL:
         return {"event": raw, **again}
     return {"payload": raw, "platform": row.platform, "source": row.source, **again}
 

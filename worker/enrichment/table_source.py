@@ -10,6 +10,7 @@ from typing import Any, Final
 from routing_rules.companies import registrable, site_host
 from schemas.enrichment import TableSource
 from schemas.errors import Refused
+from worker import parquet
 from worker.enrichment.sources import Question
 from worker.settings import settings
 
@@ -83,22 +84,10 @@ def _csv(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
-    try:
-        import duckdb  # noqa: PLC0415 - an extra: only who has Parquet needs it
-    except ImportError:
-        raise Refused(
-            f"{path.name}: Parquet needs `pip install 'tasuki[parquet]'`; or save it as CSV"
-        ) from None
-    with duckdb.connect() as connection:
-        try:
-            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-        except duckdb.Error as error:
-            raise Refused(f"{path.name} is no Parquet file: {type(error).__name__}") from error
-        names = [column[0] for column in result.description]
-        _need(path, names, wanted)
-        while rows := result.fetchmany(10_000):
-            for row in rows:
-                yield dict(zip(names, row, strict=True))
+    names = parquet.names(path)
+    _need(path, names, wanted)
+    for _, cells in parquet.rows(path):
+        yield dict.fromkeys(names) | cells
 
 
 def _need(path: Path, names: Iterable[str], wanted: list[str]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.errors import Away, NotUnderstood
 from worker.intake import answers, bodies
-from worker.intake.adapters import cloudevents
+from worker.intake.adapters import cloudevents, wire
 from worker.intake.adapters import registry as adapters
 from worker.intake.handshakes import handshake
 from worker.intake.keeping import Keeper
@@ -65,22 +65,16 @@ class Desk:
         self._rates = Rates()
         self.room = Room()
 
-    def is_full(self, name: str) -> Answer:
-        """Answer a request for which there is no room now."""
+    def refuse(self, name: str, situation: answers.Situation, detail: str) -> Answer:
+        """Answer, as the source's platform takes it, a request whose body was not read to its end."""
         source = self.registry.source(name)
         platform = source.platform if source is not None else "generic"
-        return self._told(name, answers.refused(platform, "away", "too many requests at a time"))
+        return self._told(name, answers.refused(platform, situation, detail))
 
     def max_body(self, name: str) -> int:
         """Return how many bytes of a body are read for a source."""
         source = self.registry.source(name)
         return source.max_body if source is not None else bodies.MAX_BODY
-
-    def too_large(self, name: str) -> Answer:
-        """Answer a body that was not read to its end."""
-        source = self.registry.source(name)
-        platform = source.platform if source is not None else "generic"
-        return self._told(name, answers.refused(platform, "too_large", "the body is too large"))
 
     def accept(self, name: str, request: Request, now: datetime) -> Answer:
         """Return what to answer a request to /intake/NAME, within 3 s; 2xx only when the events are safe.
@@ -155,10 +149,7 @@ class Desk:
         """Unpack and look at what a proven sender sent."""
         platform, raw, problem = source.platform, request.body, None
         try:
-            raw = bodies.unpack(
-                request.header("content-encoding"), request.body, bodies.Limits(source.max_body)
-            )
-            raw = _whole(source, request, raw)
+            raw = payload_of(source, request)
             _look(source, raw)
         except bodies.TooLargeError:
             return answers.refused(platform, "too_large", f"at most {source.max_body} bytes are taken")
@@ -174,7 +165,7 @@ class Desk:
             "source": source.named,
             "received_ms": str(int(now.timestamp() * 1000)),
         }
-        soap = platform == "salesforce" and raw.lstrip().startswith(b"<")
+        soap = platform == "salesforce" and wire.without_mark(raw).startswith(b"<")
         if problem is not None:
             reason = "the payload cannot be read"
             return Kept(platform, entry, answers.taken(platform, soap=soap, situation="unfit", reason=reason))
@@ -184,6 +175,19 @@ class Desk:
         known = name if name in self.registry.current().sources else _NOBODY
         self.tally.note(known, answer.outcome, answer.reason)
         return answer
+
+
+def payload_of(source: Source, request: Request) -> bytes:
+    """Return what a request carries, as it is kept: unpacked and in one piece.
+
+    Raises:
+        TooLargeError: unpacked it is larger than the source's are taken.
+        UnsupportedError: its Content-Encoding is none that is taken.
+        NotUnderstood: that is broken.
+
+    """
+    coding = request.header("content-encoding")
+    return _whole(source, request, bodies.unpack(coding, request.body, bodies.Limits(source.max_body)))
 
 
 def _whole(source: Source, request: Request, raw: bytes) -> bytes:

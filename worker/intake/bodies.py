@@ -63,7 +63,7 @@ def unpack(coding: str | None, raw: bytes, limits: Limits) -> bytes:
 
 def sniff(raw: bytes) -> Format:
     """Tell the format by the first byte that says something."""
-    first = raw.lstrip()[:1]
+    first = wire.without_mark(raw)[:1]
     if first in (b"{", b"["):
         return "json"
     return "xml" if first == b"<" else "form"
@@ -76,14 +76,15 @@ def decode(raw: bytes, kind: Format, limits: Limits) -> Any:
         NotUnderstood: with the place and the mend; never anything else, whatever the bytes.
 
     """
-    if not raw.strip():
+    body = wire.without_mark(raw)
+    if not body:
         raise NotUnderstood("body", "empty")
     if kind == "json":
-        found = loads(raw)
+        found = loads(body)
     elif kind == "xml":
-        found = xml(raw)
+        found = xml(body)
     else:
-        found = wire.form(raw)
+        found = wire.form(body)
     check(found, limits)
     return found
 

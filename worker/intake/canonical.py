@@ -118,17 +118,22 @@ def _part(raw: bytes, received_ms: int) -> Part:
         return Part(raw, event.source, event.id, event.type)
     document: Any = None
     try:
-        if len(raw) > MAX_EVENT_BYTES:
-            raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
+        _must_fit(raw)
         document = loads(raw)
         if isinstance(document, dict) and "data" not in document and "data_base64" in document:
             document["data"] = _from_base64(document.pop("data_base64"))
-            raw = json.dumps(document, ensure_ascii=False).encode()
+            raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+            _must_fit(raw)  # 1e15 is written 1000000000000000.0 now
         found = understand(document, datetime.fromtimestamp(received_ms / 1000, UTC))
     except NotUnderstood as problem:
         source, event_id = _said(document, "source"), _said(document, "id")
         return Part(raw, source, event_id, _said(document, "type"), problem)
     return Part(raw, found.source, found.id, found.type)
+
+
+def _must_fit(raw: bytes) -> None:
+    if len(raw) > MAX_EVENT_BYTES:
+        raise NotUnderstood("event", f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
 
 
 def _said(document: Any, name: str) -> str | None:

@@ -19,6 +19,8 @@ from worker.intake.source_file import FetchSpec, SourcesFile, SourceSpec, variab
 
 #: Mappings that come with Tasuki: `mapping: typeform`.
 SHIPPED: Final = Path(__file__).parent / "mappings"
+#: How the name of a mapping ends that is a file, beside sources.yaml or in a folder there.
+_FILE: Final = (".yaml", ".yml")
 #: Shortest secret that is not doubted, in characters: 24 random bytes in hex are 48.
 SHORT_SECRET: Final = 24
 
@@ -69,8 +71,13 @@ class Loaded:
     warnings: list[Finding]
 
 
-def load(path: Path, environment: AbstractMapping[str, str]) -> Loaded:
+def load(path: Path, environment: AbstractMapping[str, str], read: list[Path] | None = None) -> Loaded:
     """Read a sources file.
+
+    Args:
+        path: the file.
+        environment: where the secrets stand.
+        read: takes the mapping files that it names, also where it is refused.
 
     Raises:
         RulebookError: with every problem, each with file, line and column.
@@ -84,6 +91,9 @@ def load(path: Path, environment: AbstractMapping[str, str]) -> Loaded:
         spec = SourcesFile.model_validate_json(json.dumps(document.value), strict=True)
     except ValidationError as error:
         raise RulebookError(_told(file, error, SourcesFile, document.positions)) from None
+    if read is not None:
+        named = [one.mapping for one in spec.sources.values()]
+        read += [path.parent / name for name in named if isinstance(name, str) and name.endswith(_FILE)]
     made: dict[str, Source] = {}
     findings: list[Finding] = []
     warnings: list[Finding] = []
@@ -157,7 +167,7 @@ def _mapping(spec: SourceSpec, path: Path) -> tuple[Mapping | None, str]:
         return None, ""
     if isinstance(spec.mapping, dict):
         return _checked(spec.mapping, path.name, {}), "inline"
-    if spec.mapping.endswith((".yaml", ".yml")):
+    if spec.mapping.endswith(_FILE):
         return read_mapping(path.parent / spec.mapping), spec.mapping
     shipped = SHIPPED / f"{Path(spec.mapping).name}.yaml"
     if not shipped.is_file():
@@ -224,6 +234,7 @@ class Registry:
         self._looked_at = float("-inf")
         self._stamp: Any = None
         self._loaded = Loaded({}, [])
+        self._mappings: list[Path] = []
         self._was_right = False
         #: What is wrong with the file as it stands now; the sources are then those of before.
         self.problem: RulebookError | None = None
@@ -238,8 +249,10 @@ class Registry:
         with self._lock:
             if stamp != self._stamp:
                 self._stamp = stamp
+                self._mappings = []
                 try:
-                    self._loaded, self.problem = load(self._path, self._environment), None
+                    self._loaded = load(self._path, self._environment, self._mappings)
+                    self.problem = None
                     self._was_right = True
                 except RulebookError as error:
                     self.problem = error
@@ -287,13 +300,14 @@ class Registry:
     def _look(self) -> Any:
         """Return what changes when a file does."""
         assert self._path is not None  # noqa: S101 - asked by `current` only
-        files = [self._path, *sorted(self._path.parent.glob("*.y*ml"))[:200]]
+        beside = sorted(self._path.parent.glob("*.y*ml"))[:200]
+        files = sorted({self._path, *beside, *self._mappings})
         stamps = []
         for file in files:
             try:
                 stat = file.stat()
             except OSError:
-                stamps.append((file.name, 0, 0, 0))
+                stamps.append((str(file), 0, 0, 0))
             else:
-                stamps.append((file.name, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+                stamps.append((str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return stamps

@@ -54,6 +54,7 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._fd: int | None = None
+        self._path = folder
         self._written = 0
         self._number = 0
 
@@ -73,7 +74,7 @@ class Spool:
                 _write_all(fd, raw)
                 os.fsync(fd)
             except OSError as error:
-                self._close()  # what comes after a torn record would be lost
+                self._leave()
                 raise FullError from error
             self._written += len(raw)
             if self._written >= SEGMENT_BYTES:
@@ -135,11 +136,24 @@ class Spool:
         name = f"{self._number:012d}-{new_id()}"  # process numbers repeat in containers
         path = self._folder / f".{name}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._fd, self._path, self._written = fd, path, 0
         _take(fd)
-        path.rename(self._folder / f"{name}{_SUFFIX}")
+        self._path = path.rename(self._folder / f"{name}{_SUFFIX}")
         _sync_folder(self._folder)
-        self._fd, self._written = fd, 0
         return fd
+
+    def _leave(self) -> None:
+        """Leave a segment that the disk refused, since what came after a torn record would be lost.
+
+        An empty one goes, too: a full disk would be filled with a file for each request.
+        """
+        if self._fd is None:
+            return
+        with suppress(OSError):
+            os.ftruncate(self._fd, self._written)
+            if not self._written:
+                self._path.unlink()
+        self._close()
 
     def _close(self) -> None:
         if self._fd is not None:

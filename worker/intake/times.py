@@ -10,13 +10,18 @@ from schemas.errors import NotUnderstood
 from worker.intake.adapters.shape import instant
 
 #: Era -> the year before its first.
-_ERAS: Final = {"令和": 2018, "R": 2018, "平成": 1988, "H": 1988}
+_ERAS: Final = {"令和": 2018, "令": 2018, "R": 2018, "平成": 1988, "平": 1988, "H": 1988}
 #: 2026/11/24 9:05:30, 2026年11月24日(火) 午後3時5分, 令和8年11月24日 9:05; the time of day may be missing.
 _CIVIL: Final = re.compile(
-    r"(?:(?P<era>令和|平成|[RH])(?P<era_year>\d{1,2}|元)|(?P<year>\d{4}))\s*[年/.\-]\s*"
+    r"(?:(?P<era>令和?|平成?|[RH])(?P<era_year>\d{1,2}|元)|(?P<year>\d{4}))\s*[年/.\-]\s*"
     r"(?P<month>\d{1,2})\s*[月/.\-]\s*(?P<day>\d{1,2})\s*日?\s*(?:[(][^)]{1,3}[)])?\s*"
     r"(?:T?(?P<half>午前|午後|AM|PM)?\s*(?P<hour>\d{1,2})\s*[時:]\s*(?P<minute>\d{1,2})\s*分?"
     r"(?:\s*:?\s*(?P<second>\d{1,2})\s*秒?)?)?"
+)
+#: 20261124 and 20261124090530, which as epochs would lie before 1974 or after 2500.
+_COMPACT: Final = re.compile(
+    r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})"
+    r"(?:(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?)?"
 )
 _NOON: Final = 12
 _MEND: Final = "not a time; send ISO 8601, or state its `format` in the mapping"
@@ -44,10 +49,12 @@ def read_time(value: Any, zone: str, pattern: str | None, place: str) -> str | N
         except ValueError:
             raise NotUnderstood(place, f"not a time of the form {pattern}") from None
         return _in_utc(found, zone, place)
-    if not isinstance(value, str) or re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value):
-        return instant(value.strip() if isinstance(value, str) else value, place)
-    text = unicodedata.normalize("NFKC", value).strip()
-    match = _CIVIL.fullmatch(text)
+    if isinstance(value, bool | float) or not isinstance(value, str | int):
+        return instant(value, place)
+    text = unicodedata.normalize("NFKC", str(value)).strip()
+    match = _COMPACT.fullmatch(text) or _CIVIL.fullmatch(text)
+    if match is None and re.fullmatch(r"-?[0-9]{1,18}", text):
+        return instant(text, place)
     if match is not None:
         return _in_utc(_civil(match, place), zone, place)
     try:
@@ -57,12 +64,13 @@ def read_time(value: Any, zone: str, pattern: str | None, place: str) -> str | N
 
 
 def _civil(match: re.Match[str], place: str) -> datetime:
-    said = match["era_year"]
-    year = int(match["year"]) if match["year"] else _ERAS[match["era"]] + (1 if said == "元" else int(said))
+    parts = match.groupdict()
+    half = parts.get("half")
+    year = int(match["year"]) if match["year"] else _year_of(match["era"], match["era_year"])
     hour = int(match["hour"] or 0)
-    if match["half"] in ("午後", "PM") and hour < _NOON:
+    if half in ("午後", "PM") and hour < _NOON:
         hour += _NOON
-    elif match["half"] in ("午前", "AM") and hour == _NOON:
+    elif half in ("午前", "AM") and hour == _NOON:
         hour = 0
     try:
         late = timedelta(days=1) if hour == 24 else timedelta()  # noqa: PLR2004 - 24:00 is written in Japan
@@ -73,8 +81,12 @@ def _civil(match: re.Match[str], place: str) -> datetime:
             second=int(match["second"] or 0),
         )
         return clock + late
-    except ValueError:
+    except (ValueError, OverflowError):
         raise NotUnderstood(place, "there is no such day or time") from None
+
+
+def _year_of(era: str, year: str) -> int:
+    return _ERAS[era] + (1 if year == "元" else int(year))
 
 
 def _in_utc(found: datetime, zone: str, place: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.incoming import Incoming
+from worker.incoming import CANONICAL, Incoming
 from worker.store.db import run
 
 #: Bytes of an event that are looked at for personal data.
@@ -73,16 +73,22 @@ def _text(value: str) -> str:
 def resolve_retries(
     connection: Connection, items: Sequence[Incoming], unfit: Sequence[Incoming], now: datetime
 ) -> None:
-    """Close the quarantine rows whose second try came through, or came back as a new row."""
+    """Close the quarantine rows whose second try came through, or came back as a new row.
+
+    A payload goes again as a whole, so all rows of its entry are closed: what is still wrong in it is a new row.
+    """
     again = {item.retry_of for item in unfit if item.retry_of is not None}
     through = {item.retry_of for item in items if item.retry_of is not None} - again
     for ids, resolution in ((through, "applied"), (again, "quarantined_again")):
         if ids:
+            payloads = {item.retry_of for item in items if item.platform != CANONICAL}
             run(
                 connection,
-                "UPDATE tasuki.quarantine SET resolved_at = :now, resolution = :r"
-                " WHERE quarantine_id = ANY(:ids) AND resolved_at IS NULL",
-                now=now, r=resolution, ids=sorted(ids),
+                "UPDATE tasuki.quarantine SET resolved_at = :now, resolution = :r WHERE resolved_at IS NULL"
+                " AND quarantine_id IN (SELECT unnest(CAST(:ids AS bigint[])) UNION"
+                " SELECT other.quarantine_id FROM tasuki.quarantine q JOIN tasuki.quarantine other"
+                " USING (stream_id) WHERE q.quarantine_id = ANY(:payloads))",
+                now=now, r=resolution, ids=sorted(ids), payloads=sorted(ids & payloads),
             )  # fmt: skip
 
 

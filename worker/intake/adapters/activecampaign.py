@@ -111,7 +111,8 @@ def _deal(deal: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         "amount": money(amount, "deal[value]"),
         "currency": currency.upper() if isinstance(currency, str) else None,
     }
-    for field in inner(deal, "fields").values():
+    fields = deal.get("fields")  # numbered or not: deal[fields][0][key], deal[fields][][key]
+    for field in fields if isinstance(fields, list) else inner(deal, "fields").values():
         if status == "lost" and str(inner(field).get("key")).lower() in _LOST_REASONS:
             data["reason"] = field.get("value")
     return f"outcome.{status}", {name: value for name, value in data.items() if value is not None}

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 from urllib.parse import unquote
@@ -52,15 +53,24 @@ _CAMEL: Final = {
 }
 _FIELDS: Final = {**{name: name for name in EventData.model_fields if name not in _NOT_READ}, **_CAMEL}
 
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r"\\(.)")
+
 
 def from_headers(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
     """Put a request in binary mode together: attributes are `ce-` headers, the body is the data."""
     found: dict[str, Any] = {
-        name.lower().removeprefix("ce-"): unquote(value)
+        name.lower().removeprefix("ce-"): unquote(_unquoted(value))
         for name, value in headers.items()
         if name.lower().startswith("ce-")
     }
     return {**found, "data": data}
+
+
+def _unquoted(value: str) -> str:
+    """Return a header's value without the quotes in which it may stand: "a" and a are one id (HTTP binding 3.1.3.2)."""
+    found = _QUOTED.fullmatch(value.strip())
+    return value if found is None else _ESCAPED.sub(r"\1", found[1])
 
 
 def translate(document: Any, source: str) -> Found:

@@ -32,7 +32,9 @@ _PROPERTIES: Final = {
 READ_PROPERTIES: Final = (*_PROPERTIES, "hs_email_optout", "createdate", "lastmodifieddate")
 _TOLD: Final = {"amount": "amount", "closed_lost_reason": "reason", "hs_closed_lost_reason": "reason"}
 #: Objects whose changes say nothing of a lead.
-_OTHER_OBJECTS: Final = frozenset(("company", "ticket", "product", "line_item", "conversation"))
+_OTHER_OBJECTS: Final = frozenset(("company", "ticket", "product", "line_item", "conversation", "object"))
+#: Newer apps subscribe to `object.*` of a type; others than these say nothing of a lead.
+_BY_TYPE: Final = {"0-1": "contact", "0-3": "deal"}
 
 
 def translate(document: Any, source: str) -> Found:
@@ -63,6 +65,8 @@ def _told_of_deals(items: list[Any]) -> dict[str, dict[str, Any]]:
 def _change(item: dict[str, Any], source: str, told: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     name = item.get("subscriptionType") or item.get("eventType")  # the documentation says eventType
     kind, _, what = name.partition(".") if isinstance(name, str) else ("", "", "")
+    if kind == "object":
+        kind = _BY_TYPE.get(str(item.get("objectTypeId")), kind)
     if kind in _OTHER_OBJECTS or what == "associationChange":
         return []
     if kind not in ("contact", "deal"):

@@ -30,12 +30,18 @@ def translate(document: Any, source: str) -> Found:
     """Translate a webhook, a lead, or a page of leads of a form."""
     body = an_object(document, "payload")
     if "entry" in body:
-        found: Found = []
-        for entry in body["entry"] if isinstance(body["entry"], list) else [body["entry"]]:
-            changes = entry.get("changes") if isinstance(entry, dict) else None
-            found += each(changes, lambda item: _thin(item, source), "entry.changes")
-        return found
+        entries = body["entry"] if isinstance(body["entry"], list) else [body["entry"]]
+        changes = [change for entry in entries for change in _changes(entry)]
+        return each(changes, lambda item: _thin(item, source), "entry.changes")
     return each(body.get("data", [body]), lambda item: _lead(item, source))
+
+
+def _changes(entry: Any) -> list[Any]:
+    """Return the changes of an entry; one of messages has none, and a broken one stands for itself."""
+    if isinstance(entry, dict) and "changes" not in entry:
+        return []
+    changes = entry.get("changes") if isinstance(entry, dict) else entry
+    return changes if isinstance(changes, list) else [changes]
 
 
 def _thin(item: dict[str, Any], source: str) -> list[dict[str, Any]]:

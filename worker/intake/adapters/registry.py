@@ -68,11 +68,12 @@ def parse(platform: str, raw: bytes) -> Any:
         NotUnderstood: it is not of the platform's form.
 
     """
+    body = wire.without_mark(raw)
     if platform == "activecampaign":
-        return wire.form(raw)
-    if platform == "salesforce" and raw.lstrip().startswith(b"<"):
-        return wire.soap(raw)
-    return loads(raw)
+        return wire.form(body)
+    if platform == "salesforce" and body.startswith(b"<"):
+        return wire.soap(body)
+    return loads(body)
 
 
 def _is_test(document: Any) -> bool:

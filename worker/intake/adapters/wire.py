@@ -1,7 +1,9 @@
 """From bytes to a tree for what is not JSON: bracketed forms, SOAP envelopes, PHP's texts."""
 
+import codecs
 import json
 import re
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qsl
 from xml.parsers import expat
@@ -15,8 +17,13 @@ _PHP_TEXT = re.compile(rb's:(\d{1,6}):"')
 _KEY = re.compile(r"([^\[\]]{1,200})((?:\[[^\[\]]{0,200}\]){0,8})")
 
 
+def without_mark(raw: bytes) -> bytes:
+    """Return a body without the mark (BOM) that some programs set before UTF-8, and the white space there."""
+    return raw.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
+
+
 def form(raw: bytes) -> Any:
-    """Read `contact[fields][job_title]=...` into nested objects; every value is text.
+    """Read `contact[fields][job_title]=...` into nested objects, `topics[]=...` into lists; every value is text.
 
     Raises:
         NotUnderstood: when it is not a form, or a key stands twice.
@@ -41,14 +48,28 @@ def _put(tree: dict[str, Any], name: str, value: str) -> None:
     found = _KEY.fullmatch(name)
     if found is None:
         raise NotUnderstood(name[:80], "not a form key; send such as contact[email]")
-    *path, last = [found[1], *re.findall(r"\[([^\[\]]*)\]", found[2])]
-    for step in path:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
+    steps = [found[1], *re.findall(r"\[([^\[\]]*)\]", found[2])]
+    here: Any = tree
+    for step, following in pairwise(steps):
+        new: Any = {} if following else []
+        here = _within(here, step, following, new)
+        if type(here) is not type(new):
             raise NotUnderstood(name[:80], "is both a value and a group; send it once")
-    if last in tree:
-        raise NotUnderstood(name[:80], "the key stands twice; send it once")
-    tree[last] = value
+    if isinstance(here, list):
+        here.append(value)
+    elif steps[-1] in here:
+        raise NotUnderstood(name[:80], "the key stands twice; send it once, or as a list: name[]")
+    else:
+        here[steps[-1]] = value
+
+
+def _within(here: Any, step: str, following: str, new: Any) -> Any:
+    """Return the group at a step. In a list, a key that the last item has begins the next one."""
+    if isinstance(here, dict):
+        return here.setdefault(step, new)
+    if not here or not isinstance(here[-1], dict) or following in here[-1]:
+        here.append(new)
+    return here[-1]
 
 
 class _Reader:
