@@ -58,7 +58,7 @@ def _plain(text: str) -> str:
 
 def _rest(found: re.Match[str]) -> str:
     """Return what such a title says of its holder's own rank."""
-    return "assistant" if found[0].startswith(("assistant", "secretary")) else " "
+    return "assistant" if found[0].startswith(("assistant", "secretary", "ea ", "pa ")) else " "
 
 
 @lru_cache(maxsize=16_384)
