@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
+from routing_rules.field_words import field_words, value_words
 from routing_rules.rest import rest_name
 from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing
@@ -19,23 +20,6 @@ _STAGE: Final = {
     "won": ("受注", "won"),
     "lost": ("失注", "lost"),
     "disqualified": ("対象外", "disqualified"),
-}
-_FIELD: Final = {
-    "person.seniority": ("役職", "seniority"),
-    "person.function": ("職種", "function"),
-    "person.title": ("肩書", "title"),
-    "company.employees": ("従業員数", "employees"),
-    "company.country": ("国", "country"),
-    "company.region": ("地域", "region"),
-    "company.industry": ("業種", "industry"),
-    "company.domain": ("ドメイン", "domain"),
-    "fit": ("適合度", "fit"),
-    "fit_grade": ("適合ランク", "fit grade"),
-    "engagement": ("関心度", "engagement"),
-    "buying_stage": ("検討段階", "buying stage"),
-    "hand_raise": ("面談の希望", "hand raise"),
-    "contact_channel": ("連絡手段", "permitted contact channel"),
-    "persona": ("ペルソナ", "persona"),
 }
 _OPERATOR: Final = {
     "gte": ("{want}以上が必要", "needs at least {want}"),
@@ -54,6 +38,13 @@ _OPERATOR: Final = {
 }
 
 
+_OF: Final = {
+    "all": ("次のすべてを満たすこと: {fields}", "all of {fields}"),
+    "any": ("次のいずれかを満たすこと: {fields}", "any of {fields}"),
+    "none": ("次のいずれにも該当しないこと: {fields}", "none of {fields}"),
+}
+
+
 def _pick(pair: tuple[str, str], lang: Lang) -> str:
     return pair[0] if lang == "ja" else pair[1]
 
@@ -61,12 +52,6 @@ def _pick(pair: tuple[str, str], lang: Lang) -> str:
 def stage_name(stage: str, lang: Lang) -> str:
     """Return a lifecycle stage in words."""
     return _pick(_STAGE.get(stage, (stage, stage)), lang)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
@@ -83,11 +68,9 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
             else f"known from history imported on {day:%Y-%m-%d} only: waits for an act since"
         )
     if missing.operator == "of":
-        fields = ", ".join(field_name(name, book, lang) for name in missing.want)
-        how = {"any": ("いずれか", "any of"), "none": ("該当しないこと", "none of")}.get(
-            missing.field, ("すべて", "all of")
-        )
-        return f"{fields}の{how[0]}" if lang == "ja" else f"{how[1]} {fields}"
+        comma = "、" if lang == "ja" else ", "
+        fields = comma.join(field_name(name, book, lang) for name in missing.want)
+        return _pick(_OF[missing.field], lang).format(fields=fields)
     name = field_name(missing.field, book, lang)
     if missing.operator == "activity":
         most = missing.want.get("at_most")
@@ -118,10 +101,15 @@ def _words(missing: Missing) -> tuple[str, str]:
 
 
 def _named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
-    """Return a value in words: a buying stage by its name in journey.yaml."""
-    if field == "buying_stage" and isinstance(value, str):
-        return buying_stage_name(value, book, lang)
-    return _value(value)
+    """Return a value in words: a buying stage and a persona by the names that both teams wrote."""
+    if isinstance(value, str):
+        if field == "buying_stage":
+            return buying_stage_name(value, book, lang)
+        if field == "persona":
+            return persona_name(value, book, lang)
+    elif isinstance(value, list | tuple) and field in ("buying_stage", "persona"):
+        return ("、" if lang == "ja" else ", ").join(_named(field, one, book, lang) for one in value)
+    return value_words(field, value, lang)
 
 
 def buying_stage_name(stage: str, book: CompiledBook, lang: Lang) -> str:
@@ -139,7 +127,7 @@ def rule_name(rule: str | None, book: CompiledBook, lang: Lang) -> str:
 def _gap(missing: Missing, lang: Lang) -> str:
     if missing.operator != "gte" or not isinstance(missing.have, int | float):
         return ""
-    short = _value(round(missing.want - missing.have, 2))
+    short = value_words(missing.field, float(round(missing.want - missing.have, 2)), lang)
     return f"あと {short}" if lang == "ja" else f"{short} short"
 
 
@@ -147,7 +135,7 @@ def field_name(field: str, book: CompiledBook, lang: Lang) -> str:
     """Return a field in words; an activity by its name in scoring.yaml."""
     if field.startswith("activity."):
         return activity_name(field.removeprefix("activity."), book, lang)
-    return _pick(_FIELD.get(field, (field, field)), lang)
+    return field_words(field, lang)
 
 
 def activity_name(kind: str, book: CompiledBook, lang: Lang) -> str:

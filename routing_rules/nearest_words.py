@@ -2,27 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.explain import activity_name, field_name
+from routing_rules.field_words import value_words
 from schemas.activity import HAND_RAISES
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Step, Way
 
 #: Alternatives that are said in one breath.
 SAID_AT_ONCE: Final = 2
-_RANK: Final = {
-    "staff": ("担当者", "staff"), "senior": ("主任", "senior"), "manager": ("課長", "manager"),
-    "head": ("部長", "head of a department"), "director": ("本部長", "director"),
-    "executive": ("役員", "executive"),
-}  # fmt: skip
-_FUNCTION: Final = {
-    "it": ("情報システム", "IT"), "marketing": ("マーケティング", "marketing"), "sales": ("営業", "sales"),
-    "finance": ("経理・財務", "finance"), "hr": ("人事", "HR"), "operations": ("業務", "operations"),
-    "engineering": ("開発", "engineering"), "purchasing": ("購買", "purchasing"), "legal": ("法務", "legal"),
-    "general_affairs": ("総務", "general affairs"), "management": ("経営企画", "management"),
-}  # fmt: skip
 _TIMES: Final = {1: "once", 2: "twice"}
 
 
@@ -96,8 +86,5 @@ def _step(step: Step, book: CompiledBook, lang: Lang) -> str:
 
 
 def _value(step: Step, lang: Lang) -> str:
-    pair: Any = {"person.seniority": _RANK, "person.function": _FUNCTION}.get(step.name, {}).get(step.amount)
-    if pair is None:
-        unit = "人" if step.name == "company.employees" and lang == "ja" else ""
-        return f"{step.amount}{unit}"
-    return str(pair[0] if lang == "ja" else pair[1])
+    unit = "人" if step.name == "company.employees" and lang == "ja" else ""
+    return value_words(step.name, step.amount, lang) + unit
