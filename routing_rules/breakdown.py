@@ -16,6 +16,7 @@ from routing_rules.explain import (
     decided_by,
     missing_words,
     persona_name,
+    pool_name,
     track_name,
 )
 from routing_rules.nearest_words import shown, way_words
@@ -63,6 +64,15 @@ def breakdown(
         *(Row("missing", missing_words(one, book, lang)) for one in judged.reasons.missing),
         *(Row("way", way_words(way, book, lang)) for way in shown(ways, MOST_WAYS)),
         *(Row("next", next_words(one, book, lang, zone)) for one in coming),
+    ]
+
+
+def breakdown_of_record(made: Judgement, book: CompiledBook, lang: Lang) -> list[Row]:
+    """Return what is on record of a decision that would come out otherwise today: points, rule, what was missing."""
+    return [
+        *_engagement(made, book, lang),
+        *_rule(made, book, lang),
+        *(Row("missing", missing_words(one, book, lang)) for one in made.reasons.missing),
     ]
 
 
@@ -125,7 +135,7 @@ def _rule(judged: Judgement, book: CompiledBook, lang: Lang) -> Iterator[Row]:
         yield Row("rule", decided_by(judged.reasons.rule, book, lang))
     route = judged.reasons.route
     if route is not None:
-        way = f"→ {route.pool} / {route.strategy} / {route.sla} ({route.rule})"
+        way = f"→ {pool_name(route.pool, book, lang)} / {route.strategy} / {route.sla} ({route.rule})"
         yield Row("rule", way)
     if judged.track is not None:
         named = track_name(judged.track, book, lang)

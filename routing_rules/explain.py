@@ -160,6 +160,12 @@ def track_name(track: str | None, book: CompiledBook, lang: Lang) -> str:
     return _said(spec.name if spec else None, track or "-", lang)
 
 
+def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
+    """Return a pool's name as ops wrote it."""
+    spec = next((item for item in book.source.team.pools if item.id == pool), None)
+    return _said(spec.name if spec else None, pool, lang)
+
+
 def persona_name(persona: str | None, book: CompiledBook, lang: Lang) -> str:
     """Return a persona's name as both teams wrote it."""
     spec = next((item for item in book.source.persona.personas if item.id == persona), None)
@@ -207,11 +213,33 @@ def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
     return head + _verdict_words(judged, reasons.missing, book, lang)
 
 
+def sentence_of_record(made: Judgement, book: CompiledBook, lang: Lang) -> str:
+    """Say what is on record of a decision that would come out otherwise today: its verdict, and what was missing.
+
+    Args:
+        made: verdict, stage, points and reasons of the record; the rest of it is not asked.
+        book: the rulebook of the decision.
+        lang: the reader's language.
+
+    """
+    if made.verdict not in ("nurture", "recycle"):
+        return _verdict_words(made, made.reasons.missing, book, lang) + _OTHERWISE[lang]
+    lacking = "; ".join(missing_words(item, book, lang) for item in made.reasons.missing) or "-"
+    held = f"育成します。不足: {lacking}。" if lang == "ja" else f"Held in nurture. Missing: {lacking}."
+    return held + _OTHERWISE[lang]
+
+
+_OTHERWISE: Final = {
+    "ja": "以前のバージョンの Tasuki による判定です（当時の適合度と検討段階は記録されていません）。",
+    "en": " Decided by an earlier version of Tasuki: fit and buying stage of that day are not on record.",
+}
+
+
 def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
     rule = rule_name(judged.reasons.rule, book, lang)
     route = judged.reasons.route
     if judged.verdict == "ready":
-        to = "" if route is None else f" → {route.pool} ({route.rule})"
+        to = "" if route is None else f" → {pool_name(route.pool, book, lang)} ({route.rule})"
         return (
             f"規則「{rule}」により営業へ引き渡します{to}。"
             if lang == "ja"

@@ -97,8 +97,8 @@ def test_every_field_and_every_value_has_words_of_its_own() -> None:
 @pytest.mark.parametrize(
     "did, said, standing, ja, en",
     [
-        (READY, HEAD, {}, ["規則「", "により営業へ引き渡します", "inside_sales (otherwise)", "情報システムの決裁者への適合 100 (A)"],
-         ["Ready for sales by rule", "inside_sales (otherwise)", "Fit 100 (A) for IT decision maker"]),
+        (READY, HEAD, {}, ["規則「", "により営業へ引き渡します", "インサイドセールス", "情報システムの決裁者への適合 100 (A)"],
+         ["Ready for sales by rule", "Inside Sales (otherwise)", "Fit 100 (A) for IT decision maker"]),
         ({"page_view": [0]}, HEAD, {}, ["トラック「基礎講座」で育成します。不足: ", "あと "], ["Held on track “Basics”. Missing: ", " short"]),
         ({"demo_request": [0]}, {"email": "a@rival.example", **HEAD}, {}, ["対象外: "], ["Disqualified: "]),
         ({}, HEAD, {"lifecycle_stage": "sal"}, ["現在: 営業が受諾 (SAL)。"], ["Now: accepted by a rep (SAL)."]),

@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from routing_rules.breakdown import breakdown
+from routing_rules.coming import next_words, what_comes
 from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import lines, parse
 from routing_rules.facts import DAY_MS
 from routing_rules.fold import fold
 from routing_rules.judge import judge
-from routing_rules.nearest import knows, smallest_changes
+from routing_rules.nearest import did, knows, smallest_changes
 from routing_rules.outlook import outlook
 from schemas.lead import Deal, Standing
 from schemas.lead_event import LeadEvent
@@ -107,3 +108,18 @@ def test_what_machines_did_is_a_line_of_the_table() -> None:
     told = {lang: [row.what for row in found if row.section == "engagement"] for lang, found in rows.items()}
     assert any("said to be a machine" in what for what in told["en"]), told
     assert any("送信元が自動アクセスと判定" in what for what in told["ja"]), told
+
+
+def test_a_wish_to_talk_reopens_a_loss_and_no_win() -> None:
+    """What is said to come of a customer and of a lost lead is what the judgement makes of their wish to talk."""
+    book = a_book_of({"fit": [IT]}, FITS)
+    for status, reopens in (("won", False), ("lost", True)):
+        state = a_state({}, title="IT Director")
+        closed = msgspec.structs.replace(state, deals={"crm:1": Deal(NOW_MS - DAY_MS, status)})
+        standing = Standing(status, rule=f"outcome.{status}")
+        now = judge(closed, standing, book, NOW_MS)
+        asked = judge(did(closed, "demo_request", 1, NOW_MS), standing, book, NOW_MS)
+        assert (asked.lifecycle_stage != status) is reopens
+        (coming,) = what_comes(now, closed, standing, book, NOW_MS)
+        assert ("asks to talk" in next_words(coming, book, "en", ZoneInfo("Asia/Tokyo"))) is reopens
+        assert ("面談を希望" in next_words(coming, book, "ja", ZoneInfo("Asia/Tokyo"))) is reopens
