@@ -1,6 +1,6 @@
 """What a lead loses by waiting, and the parts that a table of its judgement has: as the judgement itself finds."""
 
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -113,7 +113,8 @@ def test_what_machines_did_is_a_line_of_the_table() -> None:
 def test_a_wish_to_talk_reopens_a_loss_and_no_win() -> None:
     """What is said to come of a customer and of a lost lead is what the judgement makes of their wish to talk."""
     book = a_book_of({"fit": [IT]}, FITS)
-    for status, reopens in (("won", False), ("lost", True)):
+    cases: tuple[tuple[Literal["won", "lost"], bool], ...] = (("won", False), ("lost", True))
+    for status, reopens in cases:
         state = a_state({}, title="IT Director")
         closed = msgspec.structs.replace(state, deals={"crm:1": Deal(NOW_MS - DAY_MS, status)})
         standing = Standing(status, rule=f"outcome.{status}")
