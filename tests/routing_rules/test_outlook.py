@@ -124,3 +124,30 @@ def test_a_wish_to_talk_reopens_a_loss_and_no_win() -> None:
         (coming,) = what_comes(now, closed, standing, book, NOW_MS)
         assert ("asks to talk" in next_words(coming, book, "en", ZoneInfo("Asia/Tokyo"))) is reopens
         assert ("面談を希望" in next_words(coming, book, "ja", ZoneInfo("Asia/Tokyo"))) is reopens
+
+
+def test_a_stage_that_rises_by_waiting_is_no_fall() -> None:
+    """Evidence that something was not done for a while comes by itself: only the fall after it is told, from there."""
+    evidence = {
+        "interest": {"activity.page_view": {"within_days": 9}},
+        "evaluation": {
+            "all": [
+                {"activity.page_view": {"within_days": 20}},
+                {"none": [{"hand_raise": {"within_days": 1.5}}]},
+            ]
+        },
+    }
+    book = a_compiled_book(
+        journey={"stages": ["awareness", "interest", "evaluation"], "evidence": evidence, "falls_back": {},
+                 "names": {}, "sales_may_start_at": "evaluation", "examples": []},
+        readiness={"ready": [{"name": "own", "when": FITS}], "examples": []},
+        nurture={"tracks": [{"id": "basics", "name": NAME, "review_after": "30d"}], "dormant": None, "lost": [],
+                 "reasons": [{"id": "not_now", "name": NAME, "then": "nurture"}], "examples": []},
+        routing={"rules": [], "examples": []},
+    )  # fmt: skip
+    state = a_state({"page_view": [2], "demo_request": [0.4]})
+    assert judge(state, Standing(), book, NOW_MS).buying_stage == "interest"
+    (fall,) = [one for one in outlook(state, Standing(), book, NOW_MS) if one.field == "buying_stage"]
+    assert (fall.line, fall.then) == ("evaluation", "awareness")
+    assert judge(state, Standing(), book, fall.at_ms - 1).buying_stage == "evaluation"
+    assert judge(state, Standing(), book, fall.at_ms).buying_stage == "awareness"
