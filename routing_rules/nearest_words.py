@@ -13,6 +13,7 @@ from schemas.decision import Step, Way
 
 #: Alternatives that are said in one breath.
 SAID_AT_ONCE: Final = 2
+_BOUND: Final = {"eq": ("", ""), "lte": ("以下", " or fewer"), "gte": ("以上", " or more")}
 _TIMES: Final = {1: "once", 2: "twice"}
 
 
@@ -80,9 +81,8 @@ def _step(step: Step, book: CompiledBook, lang: Lang) -> str:
     if step.name == "contact_channel":
         return "連絡先の把握" if lang == "ja" else "an address or number"
     name, value = field_name(step.name, book, lang), _value(step, lang)
-    if lang == "ja":
-        return f"{name}が{value}{'' if step.operator == 'eq' else '以上'}と分かること"
-    return f"{name} known to be {value}{'' if step.operator == 'eq' else ' or more'}"
+    ja, en = _BOUND.get(step.operator, _BOUND["gte"])
+    return f"{name}が{value}{ja}と分かること" if lang == "ja" else f"{name} known to be {value}{en}"
 
 
 def _value(step: Step, lang: Lang) -> str:

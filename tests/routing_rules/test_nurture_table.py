@@ -141,7 +141,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
          ["関心 配信停止 -39.69", "関心 下限・上限による調整 21.58", "関心 = 関心度 0", "引き渡しの近道 あと71.58点"],
          ["engagement Unsubscribed -39.69", "engagement held at its floor or ceiling 21.58", "engagement = engagement 0", "shortest way 71.58 points"]),
         ("情シス部長800人", "demo_request 0", "new",
-         ["規則 理解が進み、ターゲットに合う", "規則 → inside_sales / least_loaded / hot (hand raise fast lane)", "今後 プールの担当者へ打診: インサイドセールス"],
+         ["規則 理解が進み、ターゲットに合う", "規則 → インサイドセールス / least_loaded / hot (hand raise fast lane)", "今後 プールの担当者へ打診: インサイドセールス"],
          ["rule Understands and fits", "next offered to a rep of the pool: Inside Sales"]),
         ("部長, all no", "page_view 1", "new",
          ["規則 配信停止の申し出", "不足 連絡手段: 必要", "引き渡しの近道 連絡の許可に加えて料金ページの閲覧1回に加えてあと39.03点"],

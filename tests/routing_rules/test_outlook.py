@@ -12,7 +12,8 @@ from routing_rules.conditions import lines, parse
 from routing_rules.facts import DAY_MS
 from routing_rules.fold import fold
 from routing_rules.judge import judge
-from routing_rules.nearest import did, knows, smallest_changes
+from routing_rules.learnable import knows
+from routing_rules.nearest import did, smallest_changes
 from routing_rules.outlook import outlook
 from schemas.lead import Deal, Standing
 from schemas.lead_event import LeadEvent
