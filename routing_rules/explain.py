@@ -81,7 +81,7 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         if lang == "ja":
             return f"{name}: {within}{times:g}回{'以下' if is_over else '以上'} (現在 {missing.have}回)"
         return f"{name}: at {'most' if is_over else 'least'} {times:g}{within} (now {missing.have})"
-    want, now = (_named(missing.field, value, book, lang) for value in (missing.want, missing.have))
+    want, now = (named(missing.field, value, book, lang) for value in (missing.want, missing.have))
     words = _pick(_words(missing), lang).format(want=want)
     have = "" if missing.have is None else f"現在 {now}" if lang == "ja" else f"now {now}"
     gap = _gap(missing, lang)
@@ -100,7 +100,7 @@ def _words(missing: Missing) -> tuple[str, str]:
     return _OPERATOR.get(missing.operator, ("{want}", "{want}"))
 
 
-def _named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
+def named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
     """Return a value in words: a buying stage and a persona by the names that both teams wrote."""
     if isinstance(value, str):
         if field == "buying_stage":
@@ -108,7 +108,7 @@ def _named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
         if field == "persona":
             return persona_name(value, book, lang)
     elif isinstance(value, list | tuple) and field in ("buying_stage", "persona"):
-        return ("、" if lang == "ja" else ", ").join(_named(field, one, book, lang) for one in value)
+        return ("、" if lang == "ja" else ", ").join(named(field, one, book, lang) for one in value)
     return value_words(field, value, lang)
 
 
