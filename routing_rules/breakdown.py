@@ -28,7 +28,7 @@ Section = Literal["fit", "engagement", "stage", "rule", "missing", "way", "next"
 _SECTION: Final[dict[Section, tuple[str, str]]] = {
     "fit": ("適合", "fit"),
     "engagement": ("関心", "engagement"),
-    "stage": ("段階", "stage"),
+    "stage": ("検討段階", "stage"),
     "rule": ("規則", "rule"),
     "missing": ("不足", "missing"),
     "way": ("引き渡しの近道", "shortest way"),

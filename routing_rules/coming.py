@@ -35,6 +35,7 @@ _WORDS: Final = {
     "comes_back": ("育成に戻る", "back to nurture"),
     "stays_out": ("事実が変わるまで対象外のまま", "stays out until what is known of it changes"),
     "stays_out_by_rep": ("担当者の判断のため、規則では戻らない", "stays out: a rep said so, and no rule undoes it"),
+    "waits_for_rep": ("担当者の受諾を待つ", "waits until a rep takes it"),
     "with_sales": ("営業が対応を続ける", "sales goes on with it"),
     "won": ("CRM の商談結果が変わるまで何もしない", "nothing, until the CRM says otherwise"),
     "lost": ("CRM の商談結果が変わるか、本人が面談を希望するまで何もしない", "nothing, until the CRM says otherwise or it asks to talk"),
@@ -65,7 +66,7 @@ def what_comes(
         route = judged.reasons.route
         return [Next("offered", now_ms, "" if route is None else route.pool)]
     if stage in ("mql", "sal", "sql"):
-        return [Next("with_sales")]
+        return [Next("waits_for_rep" if stage == "mql" else "with_sales")]
     if stage == "disqualified":
         by_rep = (judged.reasons.rule or "").startswith(("declined.", "recycled."))
         return [Next("stays_out_by_rep" if by_rep else "stays_out")]

@@ -207,7 +207,7 @@ def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
     persona = persona_name(judged.persona, book, lang)
     stage = buying_stage_name(judged.buying_stage, book, lang)
     if lang == "ja":
-        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、段階 {stage}。"
+        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、検討段階 {stage}。"
     else:
         head = f"Fit {judged.fit} ({judged.fit_grade}) for {persona}, engagement {judged.engagement:g}, stage {stage}. "
     return head + _verdict_words(judged, reasons.missing, book, lang)

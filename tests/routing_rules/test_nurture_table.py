@@ -135,7 +135,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
     "who, what, since, ja, en",
     [
         ("情シス部長800人", "pricing_view 1; webinar_attended 3", "new",
-         ["適合 情報システム部門 (30/100) 30", "適合 = 情報システムの決裁者、A（判明 100%） 100", "関心 ウェビナー参加 18.11", "関心 料金ページの閲覧 9.68", "関心 = 関心度 27.79", "段階 比較・検討", "規則 トラック「比較・検討の支援」", "不足 関心度: 50以上が必要 (現在 27.79、あと 22.21)", "引き渡しの近道 あと22.21点", "引き渡しの近道 トライアル開始1回", "今後 2026-12-01 09:01 動きがなくても再判定", "今後 2027-03-23 10:00 動きがなければ休眠トラックへ", "今後 2028-11-22 10:00 動きがなければ配信終了", "今後 新しい行動があればすぐに再判定"],
+         ["適合 情報システム部門 (30/100) 30", "適合 = 情報システムの決裁者、A（判明 100%） 100", "関心 ウェビナー参加 18.11", "関心 料金ページの閲覧 9.68", "関心 = 関心度 27.79", "検討段階 比較・検討", "規則 トラック「比較・検討の支援」", "不足 関心度: 50以上が必要 (現在 27.79、あと 22.21)", "引き渡しの近道 あと22.21点", "引き渡しの近道 トライアル開始1回", "今後 2026-12-01 09:01 動きがなくても再判定", "今後 2027-03-23 10:00 動きがなければ休眠トラックへ", "今後 2028-11-22 10:00 動きがなければ配信終了", "今後 新しい行動があればすぐに再判定"],
          ["fit Works in IT (30/100) 30", "fit = IT decision maker, A (100% known) 100", "engagement Webinar attended 18.11", "engagement = engagement 27.79", "stage Evaluation", "rule track “Evaluation support”", "missing engagement: needs at least 50 (now 27.79, 22.21 short)", "shortest way 22.21 points", "shortest way “Trial started” once", "next 2026-12-01 09:01: judged again even if nothing happens", "next 2027-03-23 10:00: asleep, unless it does something", "next judged again at once when it does anything"]),
         ("情シス部長800人", "unsubscribe 1; webinar_attended 3", "new",
          ["関心 配信停止 -39.69", "関心 下限・上限による調整 21.58", "関心 = 関心度 0", "引き渡しの近道 あと71.58点"],

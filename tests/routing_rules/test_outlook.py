@@ -152,3 +152,14 @@ def test_a_stage_that_rises_by_waiting_is_no_fall() -> None:
     assert (fall.line, fall.then) == ("evaluation", "awareness")
     assert judge(state, Standing(), book, fall.at_ms - 1).buying_stage == "evaluation"
     assert judge(state, Standing(), book, fall.at_ms).buying_stage == "awareness"
+
+
+def test_nobody_is_said_to_work_on_a_lead_that_waits() -> None:
+    """A lead that no rep has taken yet waits; sales goes on with it once one has."""
+    book, state = a_book_of({"fit": [IT]}, FITS), a_state({}, title="IT Director")
+    stages: tuple[tuple[Literal["mql", "sal", "sql"], str], ...] = (
+        ("mql", "waits_for_rep"), ("sal", "with_sales"), ("sql", "with_sales"),
+    )  # fmt: skip
+    for stage, what in stages:
+        now = judge(state, Standing(stage), book, NOW_MS)
+        assert [one.what for one in what_comes(now, state, Standing(stage), book, NOW_MS)] == [what]
