@@ -17,6 +17,7 @@ from routing_rules.explain import (
     missing_words,
     persona_name,
     pool_name,
+    route_name,
     track_name,
 )
 from routing_rules.nearest_words import shown, way_words
@@ -135,7 +136,7 @@ def _rule(judged: Judgement, book: CompiledBook, lang: Lang) -> Iterator[Row]:
         yield Row("rule", decided_by(judged.reasons.rule, book, lang))
     route = judged.reasons.route
     if route is not None:
-        way = f"→ {pool_name(route.pool, book, lang)} / {route.strategy} / {route.sla} ({route.rule})"
+        way = f"→ {pool_name(route.pool, book, lang)} / {route.strategy} / {route.sla} ({route_name(route.rule, lang)})"
         yield Row("rule", way)
     if judged.track is not None:
         named = track_name(judged.track, book, lang)

@@ -33,7 +33,7 @@ _WORDS: Final = {
     "sunset_by_age": ("登録から長く経つため配信終了", "marketing stops writing: it has been known for so long"),
     "offered": ("プールの担当者へ打診", "offered to a rep of the pool"),
     "comes_back": ("育成に戻る", "back to nurture"),
-    "stays_out": ("事実が変わるまで対象外のまま", "stays out until what is known of it changes"),
+    "stays_out": ("判明している情報が変わるまで対象外のまま", "stays out until what is known of it changes"),
     "stays_out_by_rep": ("担当者の判断のため、規則では戻らない", "stays out: a rep said so, and no rule undoes it"),
     "waits_for_rep": ("担当者の受諾を待つ", "waits until a rep takes it"),
     "with_sales": ("営業が対応を続ける", "sales goes on with it"),

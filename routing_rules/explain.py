@@ -91,6 +91,11 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
     return f"{name}: {words}" + (f" ({detail})" if detail else "")
 
 
+def all_missing(missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
+    """Say all that is missing in one line."""
+    return ("／" if lang == "ja" else "; ").join(missing_words(item, book, lang) for item in missing)
+
+
 def _words(missing: Missing) -> tuple[str, str]:
     """Return the words of an operator; a grade is better, only a stage is further."""
     if missing.operator == "at_least" and missing.field != "buying_stage":
@@ -160,6 +165,11 @@ def track_name(track: str | None, book: CompiledBook, lang: Lang) -> str:
     return _said(spec.name if spec else None, track or "-", lang)
 
 
+def route_name(rule: str, lang: Lang) -> str:
+    """Return the name of a routing rule as ops wrote it; leads that none takes go by `otherwise`."""
+    return "該当する規則なし" if rule == "otherwise" and lang == "ja" else rule
+
+
 def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
     """Return a pool's name as ops wrote it."""
     spec = next((item for item in book.source.team.pools if item.id == pool), None)
@@ -224,7 +234,7 @@ def sentence_of_record(made: Judgement, book: CompiledBook, lang: Lang) -> str:
     """
     if made.verdict not in ("nurture", "recycle"):
         return _verdict_words(made, made.reasons.missing, book, lang) + _OTHERWISE[lang]
-    lacking = "; ".join(missing_words(item, book, lang) for item in made.reasons.missing) or "-"
+    lacking = all_missing(made.reasons.missing, book, lang) or "-"
     held = f"育成します。不足: {lacking}。" if lang == "ja" else f"Held in nurture. Missing: {lacking}."
     return held + _OTHERWISE[lang]
 
@@ -239,7 +249,11 @@ def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: Compiled
     rule = rule_name(judged.reasons.rule, book, lang)
     route = judged.reasons.route
     if judged.verdict == "ready":
-        to = "" if route is None else f" → {pool_name(route.pool, book, lang)} ({route.rule})"
+        to = (
+            ""
+            if route is None
+            else f" → {pool_name(route.pool, book, lang)} ({route_name(route.rule, lang)})"
+        )
         return (
             f"規則「{rule}」により営業へ引き渡します{to}。"
             if lang == "ja"
@@ -250,15 +264,15 @@ def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: Compiled
     if judged.verdict == "unchanged":
         stage = stage_name(judged.lifecycle_stage, lang)
         return f"現在: {stage}。" if lang == "ja" else f"Now: {stage}."
-    lacking = [missing_words(item, book, lang) for item in missing]
+    lacking = all_missing(missing, book, lang)
     if judged.track is None:
         because = decided_by(judged.reasons.rule or "", book, lang)
         return (
-            f"配信を終了し、育成を休止します（{because}）。不足: {'; '.join(lacking)}。"
+            f"配信を終了し、育成を休止します（{because}）。不足: {lacking}。"
             if lang == "ja"
-            else f"Marketing has stopped writing to it ({because}). Missing: {'; '.join(lacking)}."
+            else f"Marketing has stopped writing to it ({because}). Missing: {lacking}."
         )
     track = track_name(judged.track, book, lang)
     if lang == "ja":
-        return f"トラック「{track}」で育成します。不足: {'; '.join(lacking)}。"
-    return f"Held on track “{track}”. Missing: {'; '.join(lacking)}."
+        return f"トラック「{track}」で育成します。不足: {lacking}。"
+    return f"Held on track “{track}”. Missing: {lacking}."

@@ -157,7 +157,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
         ("情シス部長800人", "pricing_view 300", "lost 予算がつかず（価格） 121",
          ["規則 価格・予算", "規則 トラック「比較・検討の支援」"], ["rule Price or budget", "rule track “Evaluation support”"]),
         ("competitor CIO", "demo_request 0", "new",
-         ["規則 競合企業", "今後 事実が変わるまで対象外のまま"], ["rule Competitor", "next stays out until what is known of it changes"]),
+         ["規則 競合企業", "今後 判明している情報が変わるまで対象外のまま"], ["rule Competitor", "next stays out until what is known of it changes"]),
         ("only an address", "", "new",
          ["適合 = 情報システムの決裁者、D（判明 0%） 0", "関心 = 関心度 0", "引き渡しの近道 役職が課長以上と分かることに加えてお問い合わせ1回"],
          ["fit = IT decision maker, D (0% known) 0", "shortest way seniority known to be manager or more and “Contact request” once"]),

@@ -6,9 +6,12 @@ import msgspec
 
 from routing_rules.explain import (
     activity_name,
+    all_missing,
     decided_by,
     missing_words,
     persona_name,
+    pool_name,
+    route_name,
     rule_name,
     sentence,
     stage_name,
@@ -217,9 +220,10 @@ def _decision_line(item: dict[str, Any], loaded: Loaded, lang: Lang) -> tuple[An
     else:
         reasons = msgspec.json.decode(item["reasons"], type=Reasons)
         if reasons.route is not None:
-            why = f"→ {reasons.route.pool} ({reasons.route.rule})"
+            pool, rule = reasons.route.pool, reasons.route.rule
+            why = f"→ {pool_name(pool, book, lang)} ({route_name(rule, lang)})"
         else:
-            why = "; ".join(missing_words(one, book, lang) for one in reasons.missing)
+            why = all_missing(reasons.missing, book, lang)
     return (
         item["at"], _stage(item["from_stage"], lang), _stage(item["to_stage"], lang),
         decided_by(item["rule"] or "", book, lang), why or "-", item["rulebook_version"],
