@@ -29,7 +29,7 @@ Section = Literal["fit", "engagement", "stage", "rule", "missing", "way", "next"
 _SECTION: Final[dict[Section, tuple[str, str]]] = {
     "fit": ("適合", "fit"),
     "engagement": ("関心", "engagement"),
-    "stage": ("段階", "stage"),
+    "stage": ("検討段階", "stage"),
     "rule": ("規則", "rule"),
     "missing": ("不足", "missing"),
     "way": ("引き渡しの近道", "shortest way"),
@@ -65,6 +65,15 @@ def breakdown(
         *(Row("missing", missing_words(one, book, lang)) for one in judged.reasons.missing),
         *(Row("way", way_words(way, book, lang)) for way in shown(ways, MOST_WAYS)),
         *(Row("next", next_words(one, book, lang, zone)) for one in coming),
+    ]
+
+
+def breakdown_of_record(made: Judgement, book: CompiledBook, lang: Lang) -> list[Row]:
+    """Return what is on record of a decision that would come out otherwise today: points, rule, what was missing."""
+    return [
+        *_engagement(made, book, lang),
+        *_rule(made, book, lang),
+        *(Row("missing", missing_words(one, book, lang)) for one in made.reasons.missing),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.explain import pool_name
 from routing_rules.facts import Facts
 from routing_rules.judge import facts_as_judged, loss_of
 from routing_rules.rest import Rest, stirred_at, sunsets
@@ -32,10 +33,12 @@ _WORDS: Final = {
     "sunset_by_age": ("登録から長く経つため配信終了", "marketing stops writing: it has been known for so long"),
     "offered": ("プールの担当者へ打診", "offered to a rep of the pool"),
     "comes_back": ("育成に戻る", "back to nurture"),
-    "stays_out": ("事実が変わるまで対象外のまま", "stays out until what is known of it changes"),
+    "stays_out": ("判明している情報が変わるまで対象外のまま", "stays out until what is known of it changes"),
     "stays_out_by_rep": ("担当者の判断のため、規則では戻らない", "stays out: a rep said so, and no rule undoes it"),
+    "waits_for_rep": ("担当者の受諾を待つ", "waits until a rep takes it"),
     "with_sales": ("営業が対応を続ける", "sales goes on with it"),
-    "closed": ("取引の結果が変わるまで何もしない", "nothing, until the CRM says otherwise or it asks to talk"),
+    "won": ("CRM の商談結果が変わるまで何もしない", "nothing, until the CRM says otherwise"),
+    "lost": ("CRM の商談結果が変わるか、本人が面談を希望するまで何もしない", "nothing, until the CRM says otherwise or it asks to talk"),
 }  # fmt: skip
 
 
@@ -63,13 +66,13 @@ def what_comes(
         route = judged.reasons.route
         return [Next("offered", now_ms, "" if route is None else route.pool)]
     if stage in ("mql", "sal", "sql"):
-        return [Next("with_sales")]
+        return [Next("waits_for_rep" if stage == "mql" else "with_sales")]
     if stage == "disqualified":
         by_rep = (judged.reasons.rule or "").startswith(("declined.", "recycled."))
         return [Next("stays_out_by_rep" if by_rep else "stays_out")]
     if stage in ("won", "lost"):
         back = loss_of(state, book) if stage == "lost" else None
-        return [Next("closed")] if back is None else [Next("comes_back", back.at_ms, back.track)]
+        return [Next(stage)] if back is None else [Next("comes_back", back.at_ms, back.track)]
     found = [Next("review", judged.review_at_ms)]
     until = next((one.want for one in judged.reasons.missing if one.field == "cool_down"), None)
     if until is not None:
@@ -99,8 +102,7 @@ def next_words(one: Next, book: CompiledBook, lang: Lang, zone: ZoneInfo) -> str
     """Say what comes: 「2026-12-24 09:00 動きがなければ休眠トラックへ」."""
     words = _WORDS[one.what][0 if lang == "ja" else 1]
     if one.what == "offered" and one.name:
-        pool = next((pool for pool in book.source.team.pools if pool.id == one.name), None)
-        words += f": {one.name if pool is None else pool.name.say(lang)}"
+        words += f": {pool_name(one.name, book, lang)}"
     if one.at_ms is None or one.what == "offered":
         return words
     at = f"{datetime.fromtimestamp(one.at_ms / 1_000, zone):%Y-%m-%d %H:%M}"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
+from routing_rules.field_words import field_words, value_words
 from routing_rules.rest import rest_name
 from routing_rules.routing import OTHERWISE
 from schemas.base import HOME_ZONE, Lang, Wording
@@ -20,23 +21,6 @@ _STAGE: Final = {
     "won": ("受注", "won"),
     "lost": ("失注", "lost"),
     "disqualified": ("対象外", "disqualified"),
-}
-_FIELD: Final = {
-    "person.seniority": ("役職", "seniority"),
-    "person.function": ("職種", "function"),
-    "person.title": ("肩書", "title"),
-    "company.employees": ("従業員数", "employees"),
-    "company.country": ("国", "country"),
-    "company.region": ("地域", "region"),
-    "company.industry": ("業種", "industry"),
-    "company.domain": ("ドメイン", "domain"),
-    "fit": ("適合度", "fit"),
-    "fit_grade": ("適合ランク", "fit grade"),
-    "engagement": ("関心度", "engagement"),
-    "buying_stage": ("検討段階", "buying stage"),
-    "hand_raise": ("面談の希望", "hand raise"),
-    "contact_channel": ("連絡手段", "permitted contact channel"),
-    "persona": ("ペルソナ", "persona"),
 }
 _OPERATOR: Final = {
     "gte": ("{want}以上が必要", "needs at least {want}"),
@@ -62,6 +46,11 @@ _SHARING: Final = {
     "best_match": ("最も合う担当者", "whoever matches best"),
     "claim": ("先に引き受けた担当者", "whoever claims it first"),
 }
+_OF: Final = {
+    "all": ("次のすべてを満たすこと: {fields}", "all of {fields}"),
+    "any": ("次のいずれかを満たすこと: {fields}", "any of {fields}"),
+    "none": ("次のいずれにも該当しないこと: {fields}", "none of {fields}"),
+}
 
 
 def _pick(pair: tuple[str, str], lang: Lang) -> str:
@@ -71,12 +60,6 @@ def _pick(pair: tuple[str, str], lang: Lang) -> str:
 def stage_name(stage: str, lang: Lang) -> str:
     """Return a lifecycle stage in words."""
     return _pick(_STAGE.get(stage, (stage, stage)), lang)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
@@ -93,11 +76,9 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
             else f"known from history imported on {day:%Y-%m-%d} only: waits for an act since"
         )
     if missing.operator == "of":
-        fields = ", ".join(field_name(name, book, lang) for name in missing.want)
-        how = {"any": ("いずれか", "any of"), "none": ("該当しないこと", "none of")}.get(
-            missing.field, ("すべて", "all of")
-        )
-        return f"{fields}の{how[0]}" if lang == "ja" else f"{how[1]} {fields}"
+        comma = "、" if lang == "ja" else ", "
+        fields = comma.join(field_name(name, book, lang) for name in missing.want)
+        return _pick(_OF[missing.field], lang).format(fields=fields)
     name = field_name(missing.field, book, lang)
     if missing.operator == "activity":
         most = missing.want.get("at_most")
@@ -108,7 +89,7 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         if lang == "ja":
             return f"{name}: {within}{times:g}回{'以下' if is_over else '以上'} (現在 {missing.have}回)"
         return f"{name}: at {'most' if is_over else 'least'} {times:g}{within} (now {missing.have})"
-    want, now = (_named(missing.field, value, book, lang) for value in (missing.want, missing.have))
+    want, now = (named(missing.field, value, book, lang) for value in (missing.want, missing.have))
     words = _pick(_words(missing), lang).format(want=want)
     have = "" if missing.have is None else f"現在 {now}" if lang == "ja" else f"now {now}"
     gap = _gap(missing, lang)
@@ -116,6 +97,11 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         "、".join(p for p in (have, gap) if p) if lang == "ja" else ", ".join(p for p in (have, gap) if p)
     )
     return f"{name}: {words}" + (f" ({detail})" if detail else "")
+
+
+def all_missing(missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
+    """Say all that is missing in one line."""
+    return ("／" if lang == "ja" else "; ").join(missing_words(item, book, lang) for item in missing)
 
 
 def _words(missing: Missing) -> tuple[str, str]:
@@ -127,11 +113,16 @@ def _words(missing: Missing) -> tuple[str, str]:
     return _OPERATOR.get(missing.operator, ("{want}", "{want}"))
 
 
-def _named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
-    """Return a value in words: a buying stage by its name in journey.yaml."""
-    if field == "buying_stage" and isinstance(value, str):
-        return buying_stage_name(value, book, lang)
-    return _value(value)
+def named(field: str, value: Any, book: CompiledBook, lang: Lang) -> str:
+    """Return a value in words: a buying stage and a persona by the names that both teams wrote."""
+    if isinstance(value, str):
+        if field == "buying_stage":
+            return buying_stage_name(value, book, lang)
+        if field == "persona":
+            return persona_name(value, book, lang)
+    elif isinstance(value, list | tuple) and field in ("buying_stage", "persona"):
+        return ("、" if lang == "ja" else ", ").join(named(field, one, book, lang) for one in value)
+    return value_words(field, value, lang)
 
 
 def buying_stage_name(stage: str, book: CompiledBook, lang: Lang) -> str:
@@ -150,7 +141,8 @@ def route_name(rule: str, book: CompiledBook, lang: Lang) -> str:
     """Return the name of a routing rule as ops wrote it."""
     routing = book.source.routing
     titles = {one.name: one.title for one in routing.rules} | {OTHERWISE: routing.otherwise.title}
-    return _said(titles.get(rule), rule, lang)
+    untitled = "該当する規則なし" if rule == OTHERWISE and lang == "ja" else rule
+    return _said(titles.get(rule), untitled, lang)
 
 
 def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
@@ -176,7 +168,7 @@ def sharing_words(route: Route, book: CompiledBook, lang: Lang) -> str:
 def _gap(missing: Missing, lang: Lang) -> str:
     if missing.operator != "gte" or not isinstance(missing.have, int | float):
         return ""
-    short = _value(round(missing.want - missing.have, 2))
+    short = value_words(missing.field, float(round(missing.want - missing.have, 2)), lang)
     return f"あと {short}" if lang == "ja" else f"{short} short"
 
 
@@ -184,7 +176,7 @@ def field_name(field: str, book: CompiledBook, lang: Lang) -> str:
     """Return a field in words; an activity by its name in scoring.yaml."""
     if field.startswith("activity."):
         return activity_name(field.removeprefix("activity."), book, lang)
-    return _pick(_FIELD.get(field, (field, field)), lang)
+    return field_words(field, lang)
 
 
 def activity_name(kind: str, book: CompiledBook, lang: Lang) -> str:
@@ -250,10 +242,32 @@ def sentence(judged: Judgement, book: CompiledBook, lang: Lang) -> str:
     persona = persona_name(judged.persona, book, lang)
     stage = buying_stage_name(judged.buying_stage, book, lang)
     if lang == "ja":
-        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、段階 {stage}。"
+        head = f"{persona}への適合 {judged.fit} ({judged.fit_grade})、関心度 {judged.engagement:g}、検討段階 {stage}。"
     else:
         head = f"Fit {judged.fit} ({judged.fit_grade}) for {persona}, engagement {judged.engagement:g}, stage {stage}. "
     return head + _verdict_words(judged, reasons.missing, book, lang)
+
+
+def sentence_of_record(made: Judgement, book: CompiledBook, lang: Lang) -> str:
+    """Say what is on record of a decision that would come out otherwise today: its verdict, and what was missing.
+
+    Args:
+        made: verdict, stage, points and reasons of the record; the rest of it is not asked.
+        book: the rulebook of the decision.
+        lang: the reader's language.
+
+    """
+    if made.verdict not in ("nurture", "recycle"):
+        return _verdict_words(made, made.reasons.missing, book, lang) + _OTHERWISE[lang]
+    lacking = all_missing(made.reasons.missing, book, lang) or "-"
+    held = f"育成します。不足: {lacking}。" if lang == "ja" else f"Held in nurture. Missing: {lacking}."
+    return held + _OTHERWISE[lang]
+
+
+_OTHERWISE: Final = {
+    "ja": "以前のバージョンの Tasuki による判定です（当時の適合度と検討段階は記録されていません）。",
+    "en": " Decided by an earlier version of Tasuki: fit and buying stage of that day are not on record.",
+}
 
 
 def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: CompiledBook, lang: Lang) -> str:
@@ -271,15 +285,15 @@ def _verdict_words(judged: Judgement, missing: Sequence[Missing], book: Compiled
     if judged.verdict == "unchanged":
         stage = stage_name(judged.lifecycle_stage, lang)
         return f"現在: {stage}。" if lang == "ja" else f"Now: {stage}."
-    lacking = [missing_words(item, book, lang) for item in missing]
+    lacking = all_missing(missing, book, lang)
     if judged.track is None:
         because = decided_by(judged.reasons.rule or "", book, lang)
         return (
-            f"配信を終了し、育成を休止します（{because}）。不足: {'; '.join(lacking)}。"
+            f"配信を終了し、育成を休止します（{because}）。不足: {lacking}。"
             if lang == "ja"
-            else f"Marketing has stopped writing to it ({because}). Missing: {'; '.join(lacking)}."
+            else f"Marketing has stopped writing to it ({because}). Missing: {lacking}."
         )
     track = track_name(judged.track, book, lang)
     if lang == "ja":
-        return f"トラック「{track}」で育成します。不足: {'; '.join(lacking)}。"
-    return f"Held on track “{track}”. Missing: {'; '.join(lacking)}."
+        return f"トラック「{track}」で育成します。不足: {lacking}。"
+    return f"Held on track “{track}”. Missing: {lacking}."

@@ -16,7 +16,7 @@ from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
 
 #: Raised by one whenever the same inputs may give another judgement; decisions say under which they were made.
-JUDGEMENT: Final = 3
+JUDGEMENT: Final = 4
 #: Combinations of facts whose fit is kept, in a few MB a rulebook version.
 FITS_KEPT: Final = 20_000
 

@@ -3,15 +3,12 @@
 from typing import Final
 
 from routing_rules import explain
+from routing_rules import field_words as named
 from routing_rules.compiled import CompiledBook
 from routing_rules.learned import Contribution
 from schemas.base import Lang
 
 _FIELD: Final = {
-    "person.language": ("言語", "language"),
-    "source": ("流入元", "source"),
-    "campaign": ("キャンペーン", "campaign"),
-    "recycle_count": ("差し戻し回数", "times handed back"),
     "days_since.hand_raise": ("面談希望からの日数", "days since asking to talk"),
     "days_since.activity": ("最後の行動からの日数", "days since the last activity"),
     "known.person.phone": ("電話番号の有無", "phone known"),
@@ -19,7 +16,9 @@ _FIELD: Final = {
     "known.company.corporate_number": ("法人番号の有無", "corporate number known"),
     "known.account.owner": ("既存担当の有無", "account has an owner"),
 }
-_YES_NO: Final = {"yes": ("はい", "yes"), "no": ("いいえ", "no")}
+#: Answers to whether something is known, and to whether a rule of fit holds.
+_KNOWN: Final = {"yes": ("あり", "yes"), "no": ("なし", "no")}
+_HOLDS: Final = {"yes": ("該当", "yes"), "no": ("非該当", "no")}
 #: A contribution that changes the odds by less than this factor is not worth a line.
 LEAST_FACTOR: Final = 1.05
 
@@ -30,11 +29,9 @@ def field_words(field: str, book: CompiledBook | None, lang: Lang) -> str:
     if pair is not None:
         return pair[0] if lang == "ja" else pair[1]
     if book is None:
-        return field
+        return named.field_words(field, lang)
     if field.startswith("fit_rule."):
         return _fit_rule(field, book, lang)
-    if field.startswith("activity."):
-        return explain.activity_name(field.removeprefix("activity."), book, lang)
     return explain.field_name(field, book, lang)
 
 
@@ -66,16 +63,18 @@ def value_words(one: Contribution, book: CompiledBook | None, lang: Lang) -> str
     if one.value is None:
         return "不明" if lang == "ja" else "not known"
     if isinstance(one.value, str):
-        if one.field == "buying_stage" and book is not None:
-            return explain.buying_stage_name(one.value, book, lang)
-        if one.field == "persona" and book is not None:
-            return explain.persona_name(one.value, book, lang)
-        pair = _YES_NO.get(one.value)
-        word = one.value if pair is None else pair[0] if lang == "ja" else pair[1]
+        word = _word(one.field, one.value, book, lang)
         if one.other:
-            return f"{word}（少数の値）" if lang == "ja" else f"{word} (a rare value)"
+            return f"{word}（該当の少ない値）" if lang == "ja" else f"{word} (a rare value)"
         return word
     return _bin_words(one.low, one.high, lang)
+
+
+def _word(field: str, value: str, book: CompiledBook | None, lang: Lang) -> str:
+    answers = _HOLDS if field.startswith("fit_rule.") else _KNOWN if field.startswith("known.") else {}
+    if value in answers:
+        return answers[value][0 if lang == "ja" else 1]
+    return named.value_words(field, value, lang) if book is None else explain.named(field, value, book, lang)
 
 
 def _bin_words(low: float | None, high: float | None, lang: Lang) -> str:

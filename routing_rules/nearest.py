@@ -18,10 +18,10 @@ from routing_rules.conditions import lines, parse, positive_tests
 from routing_rules.engagement import STEP
 from routing_rules.facts import DAY_MS, gather
 from routing_rules.judge import barred, facts_as_judged, judge
+from routing_rules.learnable import by_facts, knows, learnable
 from routing_rules.readiness import first_ready
-from routing_rules.thresholds import for_persona
+from routing_rules.thresholds import ready_conditions
 from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
-from schemas.base import Condition
 from schemas.decision import Judgement, Step, Way
 from schemas.lead import WITH_MARKETING, LeadState, Standing
 
@@ -29,15 +29,6 @@ from schemas.lead import WITH_MARKETING, LeadState, Standing
 MOST_TIMES: Final = 5
 #: What is not the lead's doing, and what nobody wishes for.
 _NOT_TO_WISH: Final = NOT_THE_LEADS_DOING | {"unsubscribe"}
-#: A title and a department that mean a rank and a function, as `titles` reads them.
-_RANK: Final = {"staff": "担当", "senior": "主任", "manager": "課長", "head": "部長", "director": "本部長", "executive": "取締役"}  # fmt: skip
-_FUNCTION: Final = {
-    "it": "情報システム部", "marketing": "マーケティング部", "sales": "営業部", "finance": "経理部", "hr": "人事部",
-    "operations": "業務部", "engineering": "開発部", "purchasing": "購買部", "legal": "法務部",
-    "general_affairs": "総務部", "management": "経営企画部",
-}  # fmt: skip
-#: Fields of which a fact can become known, in the order in which they are told.
-_LEARNABLE: Final = ("person.seniority", "person.function", "company.employees", "company.country")
 
 
 def smallest_changes(
@@ -88,6 +79,12 @@ class _Asked:
     def judged(self, state: LeadState, at_ms: int) -> Judgement:
         return judge(state, self.standing, self.book, at_ms, self.owner)
 
+    def learnable(self, state: LeadState, at_ms: int) -> list[Step]:
+        """Return what could become known of a lead as it would be."""
+        return learnable(
+            self.book, state, at_ms, lambda lead: gather(lead, self.standing, at_ms, self.owner).values
+        )
+
     def ready_with(self, state: LeadState, at_ms: int) -> str | None:
         """Return the rule by which a lead would be ready."""
         judged = self.judged(state, at_ms)
@@ -110,7 +107,12 @@ def _single(asked: _Asked, state: LeadState, at_ms: int, until: int | None) -> I
     if points is not None:
         yield Way([Step("points", amount=points[0])], points[1], until)
     yield from _activities(asked, state, at_ms, until, frozenset(_kinds(asked.book)))
-    yield from _facts(asked, state, at_ms, until)
+
+    def with_fact(step: Step) -> list[Way]:
+        rule = asked.ready_with(knows(state, step, at_ms), at_ms)
+        return [] if rule is None else [Way([step], rule, until)]
+
+    yield from by_facts(asked.learnable(state, at_ms), with_fact)
 
 
 def _double(
@@ -121,16 +123,14 @@ def _double(
     for kind in _kinds(asked.book):
         if kind not in HAND_RAISES:
             yield from _and_points(asked, did(state, kind, 1, at_ms), Step("activity", kind), at_ms, until)
-    done: set[str] = set()
-    for step in _learnable(asked.book, state, at_ms, asked):
-        if step.operator != "eq" and step.name in done:
-            continue
+
+    def with_fact(step: Step) -> list[Way]:
         learned = knows(state, step, at_ms)
-        found = list(_and_points(asked, learned, step, at_ms, until)) or _and_act(
+        return list(_and_points(asked, learned, step, at_ms, until)) or _and_act(
             asked, learned, step, at_ms, until, acts
         )
-        done.update([step.name] if found else [])
-        yield from found
+
+    yield from by_facts(asked.learnable(state, at_ms), with_fact)
 
 
 def _and_act(
@@ -159,17 +159,6 @@ def _activities(
                 break
 
 
-def _facts(asked: _Asked, state: LeadState, at_ms: int, until: int | None) -> Iterator[Way]:
-    done: set[str] = set()
-    for step in _learnable(asked.book, state, at_ms, asked):
-        if step.operator != "eq" and step.name in done:
-            continue
-        rule = asked.ready_with(knows(state, step, at_ms), at_ms)
-        if rule is not None:
-            done.add(step.name)
-            yield Way([step], rule, until)
-
-
 def did(state: LeadState, kind: str, times: int, at_ms: int) -> LeadState:
     """Return the lead as if it had just done something so many times."""
     day = at_ms // DAY_MS
@@ -180,19 +169,6 @@ def did(state: LeadState, kind: str, times: int, at_ms: int) -> LeadState:
     )
 
 
-def knows(state: LeadState, step: Step, at_ms: int) -> LeadState:
-    """Return the lead as if it had just said a fact that nobody knew."""
-    said = dict(state.facts)
-    if step.name == "person.seniority":
-        before = state.fact("title")
-        said["title"] = (at_ms, f"{before} {_RANK[step.amount]}" if before else _RANK[step.amount])
-    elif step.name == "person.function":
-        said["department"] = (at_ms, _FUNCTION[step.amount])
-    else:
-        said[step.name.removeprefix("company.")] = (at_ms, step.amount)
-    return msgspec.structs.replace(state, facts=said)
-
-
 def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) -> tuple[float, str] | None:
     """Return the points by which engagement alone would have to rise, and the rule that then holds; None where it cannot."""
     facts = facts_as_judged(now, state, asked.standing, asked.book, at_ms, asked.owner)
@@ -201,7 +177,10 @@ def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) ->
     values = facts.values
     # Below nothing there is nothing to see, and yet the way up begins there.
     have = now.engagement or min(0.0, round(sum(now.reasons.engagement.values()), 2))
-    nodes = [parse(condition, stages=asked.book.stages) for condition in _ready_conditions(asked.book)]
+    nodes = [
+        parse(condition, stages=asked.book.stages)
+        for condition in ready_conditions(asked.book.source.readiness)
+    ]
     for line in sorted(lines(nodes, "engagement", STEP)):
         if line <= now.engagement:
             continue
@@ -212,59 +191,16 @@ def points_short(now: Judgement, state: LeadState, asked: _Asked, at_ms: int) ->
     return None
 
 
-def _ready_conditions(book: CompiledBook) -> list[Condition]:
-    """Return what the readiness rules ask for, of anybody and of each persona."""
-    rules = book.source.readiness.ready
-    return [
-        *(rule.when for rule in rules),
-        *(for_persona(rule, persona) for rule in rules for persona in rule.personas),
-    ]
-
-
 def _kinds(book: CompiledBook) -> list[str]:
     """Return what a lead can do that may help: what earns points, and what conditions ask for."""
     earns = [kind for kind, rule in book.source.scoring.activities.items() if rule.points > 0]
     asked = [
         test.field.removeprefix("activity.")
-        for condition in (*book.source.journey.evidence.values(), *_ready_conditions(book))
+        for condition in (*book.source.journey.evidence.values(), *ready_conditions(book.source.readiness))
         for test in positive_tests(parse(condition, stages=book.stages))
         if test.spec.kind == "activity"
     ]  # fmt: skip
     return [kind for kind in dict.fromkeys([*earns, *asked]) if kind not in _NOT_TO_WISH]
-
-
-def _learnable(book: CompiledBook, state: LeadState, at_ms: int, asked: _Asked) -> list[Step]:
-    """Return what could become known of a lead, the least first, as the rules ask for it."""
-    values = gather(state, asked.standing, at_ms, asked.owner).values
-    personas = book.source.persona.personas
-    conditions = [rule.when for persona in personas for rule in persona.fit]
-    conditions += [must.when for persona in personas for must in persona.must]
-    conditions += [signal.when for signal in book.source.scoring.signals.values()]
-    conditions += _ready_conditions(book)
-    wanted: dict[str, set[tuple[str, Any]]] = {}
-    for condition in conditions:
-        for test in positive_tests(parse(condition, stages=book.stages)):
-            for operator, want in test.operators if test.field in _LEARNABLE else ():
-                for value in want if operator == "in" else (want,):
-                    wanted.setdefault(test.field, set()).add((operator, value))
-    found: list[Step] = []
-    for field in _LEARNABLE:
-        if field in values:
-            continue
-        if field == "person.seniority" and field in wanted:
-            found += [Step("fact", field, rank, "at_least") for rank in _RANK]
-        elif field == "company.employees":
-            sizes = sorted({w + (o == "gt") for o, w in wanted.get(field, ()) if o in ("gte", "gt", "eq")})
-            found += [Step("fact", field, size, "gte") for size in sizes]
-        else:
-            names = sorted({w for o, w in wanted.get(field, ()) if o in ("eq", "in")})
-            found += [Step("fact", field, name, "eq") for name in names]
-    return [
-        step
-        for step in found
-        if gather(knows(state, step, at_ms), asked.standing, at_ms, asked.owner).values.get(step.name)
-        == step.amount
-    ]
 
 
 def _effort(way: Way, book: CompiledBook) -> tuple[Any, ...]:

@@ -2,27 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.explain import activity_name, field_name
+from routing_rules.field_words import value_words
 from schemas.activity import HAND_RAISES
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Step, Way
 
 #: Alternatives that are said in one breath.
 SAID_AT_ONCE: Final = 2
-_RANK: Final = {
-    "staff": ("担当者", "staff"), "senior": ("主任", "senior"), "manager": ("課長", "manager"),
-    "head": ("部長", "head of a department"), "director": ("本部長", "director"),
-    "executive": ("役員", "executive"),
-}  # fmt: skip
-_FUNCTION: Final = {
-    "it": ("情報システム", "IT"), "marketing": ("マーケティング", "marketing"), "sales": ("営業", "sales"),
-    "finance": ("経理・財務", "finance"), "hr": ("人事", "HR"), "operations": ("業務", "operations"),
-    "engineering": ("開発", "engineering"), "purchasing": ("購買", "purchasing"), "legal": ("法務", "legal"),
-    "general_affairs": ("総務", "general affairs"), "management": ("経営企画", "management"),
-}  # fmt: skip
+_BOUND: Final = {"eq": ("", ""), "lte": ("以下", " or fewer"), "gte": ("以上", " or more")}
 _TIMES: Final = {1: "once", 2: "twice"}
 
 
@@ -64,7 +55,7 @@ def way_words(way: Way, book: CompiledBook, lang: Lang) -> str:
 
 
 def _steps(steps: Sequence[Step], book: CompiledBook, lang: Lang) -> str:
-    return ("に加えて" if lang == "ja" else " and ").join(_step(step, book, lang) for step in steps)
+    return (" ＋ " if lang == "ja" else " and ").join(_step(step, book, lang) for step in steps)
 
 
 def _from(from_ms: int | None, words: str, lang: Lang) -> str:
@@ -90,14 +81,10 @@ def _step(step: Step, book: CompiledBook, lang: Lang) -> str:
     if step.name == "contact_channel":
         return "連絡先の把握" if lang == "ja" else "an address or number"
     name, value = field_name(step.name, book, lang), _value(step, lang)
-    if lang == "ja":
-        return f"{name}が{value}{'' if step.operator == 'eq' else '以上'}と分かること"
-    return f"{name} known to be {value}{'' if step.operator == 'eq' else ' or more'}"
+    ja, en = _BOUND.get(step.operator, _BOUND["gte"])
+    return f"{name}が{value}{ja}と分かること" if lang == "ja" else f"{name} known to be {value}{en}"
 
 
 def _value(step: Step, lang: Lang) -> str:
-    pair: Any = {"person.seniority": _RANK, "person.function": _FUNCTION}.get(step.name, {}).get(step.amount)
-    if pair is None:
-        unit = "人" if step.name == "company.employees" and lang == "ja" else ""
-        return f"{step.amount}{unit}"
-    return str(pair[0] if lang == "ja" else pair[1])
+    unit = "人" if step.name == "company.employees" and lang == "ja" else ""
+    return value_words(step.name, step.amount, lang) + unit

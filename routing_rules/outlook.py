@@ -98,10 +98,14 @@ def _fits(book: CompiledBook) -> list[Node]:
 
 
 def _stage(now: Facts, book: CompiledBook) -> Iterator[Fall]:
-    stage, until = stage_now(now, book.stage_rules, book.stages[0])
-    if until <= now.now_ms + FURTHEST * DAY_MS:
-        then, _ = buying_stage(_at(now, book, int(until)), book)
-        yield Fall("buying_stage", stage, int(until), then)
+    """Return when the stage first falls. It may rise before: evidence may also ask that something was not done."""
+    before, _ = buying_stage(now, book)
+    for at_ms in _instants(now, book):
+        stage, _ = buying_stage(_moved(now, at_ms), book)
+        if book.stage_rank[stage] < book.stage_rank[before]:
+            yield Fall("buying_stage", before, at_ms, stage)
+            return
+        before = stage
 
 
 def _ready(now: Facts, book: CompiledBook) -> Iterator[Fall]:
@@ -109,15 +113,21 @@ def _ready(now: Facts, book: CompiledBook) -> Iterator[Fall]:
     rule = first_ready(now, book)
     if rule is None:
         return
+    for at_ms in _instants(now, book):
+        if first_ready(_at(now, book, at_ms), book) is None:
+            yield Fall("ready", rule.name, at_ms)
+            return
+
+
+def _instants(now: Facts, book: CompiledBook) -> Iterator[int]:
+    """Yield the instants at which anything may change if nothing happens, the soonest first."""
     ends = _ends_of_raises(now, book)
     last, at_ms = now.now_ms + FURTHEST * DAY_MS, now.now_ms
     while at_ms < last:
         _, until = stage_now(_moved(now, at_ms), book.stage_rules, book.stages[0])
         midnight = (at_ms // DAY_MS + 1) * DAY_MS
         at_ms = int(min(midnight, until, *(end for end in ends if end > at_ms)))
-        if first_ready(_at(now, book, at_ms), book) is None:
-            yield Fall("ready", rule.name, at_ms)
-            return
+        yield at_ms
 
 
 def _ends_of_raises(now: Facts, book: CompiledBook) -> list[int]:
@@ -125,11 +135,15 @@ def _ends_of_raises(now: Facts, book: CompiledBook) -> list[int]:
     raised = HAND_RAISES & now.last.keys()
     spans = {
         dict(test.operators)["within_days"]
-        for node in (*_rules(now.values["persona"], book), *_fits(book))
+        for node in (*_rules(now.values["persona"], book), *_fits(book), *_evidence(book))
         for test in tests_of(node)
         if test.spec.kind == "hand_raise"
     }
     return [math.floor(now.last[kind] + days * DAY_MS) + 1 for kind in raised for days in spans]
+
+
+def _evidence(book: CompiledBook) -> list[Node]:
+    return [parse(when, judged=False) for when in book.source.journey.evidence.values()]
 
 
 def _moved(facts: Facts, at_ms: int) -> Facts:

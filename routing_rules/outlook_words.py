@@ -84,8 +84,8 @@ def known_words(persona_id: str | None, reasons: Reasons, book: CompiledBook, la
     persona = next((one for one in book.source.persona.personas if one.id == persona_id), None)
     share = f"{reasons.known:.0%}"
     if persona is None or reasons.known >= 1 or reasons.lacks:
-        return f"既知 {share}" if lang == "ja" else f"{share} known"
+        return f"判明 {share}" if lang == "ja" else f"{share} known"
     most = sum(rule.points for rule in persona.fit)
     earned = sum(rule.points for index, rule in enumerate(persona.fit) if index in reasons.fit_rules)
     top = round(100 * min(1.0, earned / most + 1 - reasons.known))
-    return f"既知 {share}、最大 {top}" if lang == "ja" else f"{share} known, up to {top}"
+    return f"判明 {share}、最大 {top}" if lang == "ja" else f"{share} known, up to {top}"

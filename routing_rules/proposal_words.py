@@ -27,12 +27,12 @@ def change_words(change: Change, book: CompiledBook, lang: Lang) -> str:
         return head + ("この行を削除する" if lang == "ja" else "drop this line")
     what = _what(change, book, lang)
     if change.kind == "take_out":
-        word = next(one for one in change.before if one not in change.after)
+        gone = next(one for one in change.before if one not in change.after)
+        word = explain.named(change.field, gone, book, lang)
         return head + (f"{what}から{word}を外す" if lang == "ja" else f"take {word} out of {what}")
     if change.kind == "put_in":
-        return head + (
-            f"{what}に{change.after[-1]}を加える" if lang == "ja" else f"add {change.after[-1]} to {what}"
-        )
+        word = explain.named(change.field, change.after[-1], book, lang)
+        return head + (f"{what}に{word}を加える" if lang == "ja" else f"add {word} to {what}")
     before, after = (_value(change, value, book, lang) for value in (change.before, change.after))
     up = _is_up(change, book)
     if lang == "ja":
@@ -71,9 +71,7 @@ def _what(change: Change, book: CompiledBook, lang: Lang) -> str:
 
 
 def _value(change: Change, value: Any, book: CompiledBook, lang: Lang) -> str:
-    if change.field == "buying_stage":
-        return explain.buying_stage_name(str(value), book, lang)
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return f"{value:g}" if isinstance(value, int | float) else explain.named(change.field, value, book, lang)
 
 
 def _is_up(change: Change, book: CompiledBook) -> bool:

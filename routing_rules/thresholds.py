@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.base import Condition
-from schemas.rulebook.readiness import ReadyRule, Thresholds
+from schemas.rulebook.readiness import ReadinessFile, ReadyRule, Thresholds
 
 #: Operators that ask for at least something.
 _FLOORS: Final = ("gte", "gt", "at_least")
@@ -36,6 +36,14 @@ def for_persona(rule: ReadyRule, persona: str) -> Condition:
         for place in floors(rule.when, field):
             condition = _with(condition, place, want)
     return dict(condition)
+
+
+def ready_conditions(file: ReadinessFile) -> list[Condition]:
+    """Return what the readiness rules ask for, of anybody and of each persona."""
+    return [
+        *(rule.when for rule in file.ready),
+        *(for_persona(rule, persona) for rule in file.ready for persona in rule.personas),
+    ]
 
 
 def _with(node: Any, path: Path, want: Any) -> Any:

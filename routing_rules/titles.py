@@ -31,7 +31,11 @@ def _rules(kind: str, values: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[st
 
 _SENIORITY: Final = _rules("seniority", SENIORITIES)
 _FUNCTION: Final = _rules("function", FUNCTIONS)
-_NOT_ITS_HOLDER: Final = re.compile("|".join(rule.pattern for _, rule in _rules("not_holder", ("-",))))
+_NOT_HOLDER: Final = [rule.pattern for _, rule in _rules("not_holder", ("-",))]
+#: Those in letters of a-z, and the others: a title is seldom in both, and each costs.
+_NOT_HOLDER_LATIN: Final = re.compile("|".join(one for one in _NOT_HOLDER if one.isascii()), re.ASCII)
+_NOT_HOLDER_JA: Final = re.compile("|".join(one for one in _NOT_HOLDER if not one.isascii()), re.ASCII)
+_LATIN: Final = re.compile("[a-z]")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]|<[^<>]{0,200}>"
 )
@@ -44,7 +48,11 @@ def read(title: str, department: str = "") -> tuple[str | None, str | None]:
     >>> read("情報システム部 部長")
     ('head', 'it')
     """
-    held = _NOT_ITS_HOLDER.sub(_rest, _plain(title))
+    held = _plain(title)
+    if not held.isascii():
+        held = _NOT_HOLDER_JA.sub(" ", held)
+    if _LATIN.search(held):
+        held = _NOT_HOLDER_LATIN.sub(_rest, held)
     seniority = next((value for value, rule in _SENIORITY if rule.search(held)), None)
     where = f"{_plain(department)} {held}"
     function = next((value for value, rule in _FUNCTION if rule.search(where)), None)
@@ -58,7 +66,7 @@ def _plain(text: str) -> str:
 
 def _rest(found: re.Match[str]) -> str:
     """Return what such a title says of its holder's own rank."""
-    return "assistant" if found[0].startswith(("assistant", "secretary")) else " "
+    return "assistant" if found[0].startswith(("assistant", "secretary", "ea ", "pa ")) else " "
 
 
 @lru_cache(maxsize=16_384)

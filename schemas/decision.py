@@ -27,9 +27,9 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: StepKind
     #: Activity kind or field; empty for points.
     name: str = ""
-    #: Points, times, or the least value of the fact.
+    #: Points, times, or the value of the fact: the least or the most that does, by `operator`.
     amount: Any = 1
-    #: What stands between them for a fact: eq, at_least, gte.
+    #: What stands between them for a fact: eq, at_least, gte, lte.
     operator: str = ""
 
 

@@ -19,7 +19,7 @@ from schemas.strict_json import loads
 #: The form of the document. Raised when an older program could not read it rightly.
 FORMAT: Final = "tasuki.scorecard/1"
 #: How features are made of a lead. Raised whenever the same lead may give other values.
-FEATURES: Final = 1
+FEATURES: Final = 2
 #: The largest document taken, in bytes of JSON.
 MAX_BYTES: Final = 2_000_000
 

@@ -6,9 +6,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
-from routing_rules.breakdown import Row, breakdown, section_name
+from routing_rules.breakdown import Row, breakdown, breakdown_of_record, section_name
 from routing_rules.coming import Next, next_words, what_comes
-from routing_rules.explain import decided_by, missing_words, sentence, stage_name, track_name
+from routing_rules.explain import (
+    decided_by,
+    missing_words,
+    sentence,
+    sentence_of_record,
+    stage_name,
+    track_name,
+)
 from routing_rules.judge import judge
 from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words, way_words
@@ -71,6 +78,9 @@ def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
 def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[str, Any]:
     """Return one decision of the record in a sentence and a table.
 
+    What is not on record is computed again. Where that comes out otherwise, as another version of Tasuki judged
+    then, only the record is told: today's points beside the reasons of that day would explain neither.
+
     Args:
         item: a row of `reading.decisions`.
         loaded: the rulebook of the decision.
@@ -86,10 +96,24 @@ def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[s
         return {**head, "sentence": _act(item, loaded, lang), "table": [], "ways": []}
     state, standing, book, at, owner = inputs_of(item["inputs"], loaded)
     judged = judge(state, standing, book, at, owner)
-    judged = msgspec.structs.replace(judged, reasons=msgspec.json.decode(item["reasons"], type=Reasons))
+    again = (judged.verdict, judged.lifecycle_stage, msgspec.json.encode(judged.reasons).decode())
+    if again != (item["verdict"], item["to_stage"], item["reasons"]):
+        made = _as_recorded(item, judged)
+        rows = breakdown_of_record(made, book, lang)
+        told = sentence_of_record(made, book, lang)
+        return {**head, "sentence": told, "table": [_row(row, lang) for row in rows], "ways": []}
     ways = smallest_changes(state, standing, book, at, owner)
     coming = what_comes(judged, state, standing, book, at, owner)
     return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
+
+
+def _as_recorded(item: dict[str, Any], again: Judgement) -> Judgement:
+    reasons = msgspec.json.decode(item["reasons"], type=Reasons)
+    points = max(0.0, round(sum(reasons.engagement.values()), 2))
+    return msgspec.structs.replace(
+        again, verdict=item["verdict"], lifecycle_stage=item["to_stage"], engagement=points, track=None,
+        reasons=reasons,
+    )  # fmt: skip
 
 
 def _table(
@@ -111,11 +135,16 @@ def _row(row: Row, lang: Lang) -> dict[str, Any]:
 def _act(item: dict[str, Any], loaded: Loaded, lang: Lang) -> str:
     """Say a rep's act: who, what, and where the lead went."""
     told = msgspec.json.decode(item["reasons"])
-    rep = loaded.team.reps.get(told.get("rep", ""))
-    who = str(told.get("rep", "-")) if rep is None else rep.spec.name.say(lang)
+    who = rep_name(told.get("rep", "-"), loaded, lang)
     did = decided_by(msgspec.json.decode(item["inputs"]).get("act", item["rule"] or ""), loaded.book, lang)
     stage = stage_name(item["to_stage"], lang)
     return f"{who}: {did}。現在: {stage}。" if lang == "ja" else f"{who}: {did}. Now: {stage}."
+
+
+def rep_name(rep_id: str, loaded: Loaded, lang: Lang) -> str:
+    """Return a rep's name; who is no longer in the team is told by their id."""
+    rep = loaded.team.reps.get(rep_id)
+    return rep_id if rep is None else str(rep.spec.name.say(lang))
 
 
 def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class Chance:
             if lang == "ja":
                 return f"学習モデル{self.version}は使えません（{problem}）。ルールのスコアのみで進めます。"
             return f"Model {self.version} was refused ({problem}); the rule score goes on alone."
-        told = "; ".join(self.reasons(lang)) or ("平均的なリード" if lang == "ja" else "an average lead")
+        comma = "／" if lang == "ja" else "; "
+        told = comma.join(self.reasons(lang)) or ("平均的なリード" if lang == "ja" else "an average lead")
         if lang == "ja":
             return f"引き渡した場合の受注の見込み {self.chance:.0%}（学習モデル{self.version}）: {told}。"
         return f"Chance to win once handed over {self.chance:.0%} (model {self.version}): {told}."

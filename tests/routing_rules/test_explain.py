@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from routing_rules.explain import activity_name, field_name, missing_words, sentence, stage_name, track_name
 from routing_rules.facts import DAY_MS
+from routing_rules.field_words import field_words, value_words
 from routing_rules.fields import FIELDS, OPERATORS
 from routing_rules.judge import judge
 from schemas.base import Lang
@@ -41,7 +42,7 @@ def one(field: str, operator: str, want: Any, have: Any = None) -> Missing:
         (one("company.employees", "gte", 2_000_000, 5), "従業員数: 2000000以上が必要 (現在 5、あと 1999995)", "employees: needs at least 2000000 (now 5, 1999995 short)"),
         (one("company.employees", "lt", 300, 400), "従業員数: 300未満が必要 (現在 400)", "employees: needs less than 300 (now 400)"),
         (one("fit", "gt", 50, 40), "適合度: 50超が必要 (現在 40)", "fit: needs more than 50 (now 40)"),
-        (one("fit_grade", "in", ["A", "B"], "C"), "適合ランク: A, Bのいずれかが必要 (現在 C)", "fit grade: needs to be one of A, B (now C)"),
+        (one("fit_grade", "in", ["A", "B"], "C"), "適合ランク: A、Bのいずれかが必要 (現在 C)", "fit grade: needs to be one of A, B (now C)"),
         (one("fit_grade", "at_least", "B", "C"), "適合ランク: B以上が必要 (現在 C)", "fit grade: needs to be B or better (now C)"),
         (one("buying_stage", "at_least", "evaluation", "interest"), "検討段階: 比較・検討以降が必要 (現在 興味・関心)", "buying stage: needs to be Evaluation or further (now Interest)"),
         (one("hand_raise", "within_days", 7), "面談の希望: 7日以内にあること", "hand raise: needed within 7 days"),
@@ -51,8 +52,16 @@ def one(field: str, operator: str, want: Any, have: Any = None) -> Missing:
         (one("activity.pricing_view", "activity", {"at_least": 2}, 0), "料金ページの閲覧: 2回以上 (現在 0回)", "Pricing page: at least 2 (now 0)"),
         (one("activity.careers_view", "activity", {"at_most": 0, "within_days": 30}, 2), "採用ページの閲覧: 30日以内に0回以下 (現在 2回)", "Careers page: at most 0 within 30 days (now 2)"),
         (one("activity.own_kind", "activity", {"within_days": 7}, 0), "own_kind: 7日以内に1回以上 (現在 0回)", "own_kind: at least 1 within 7 days (now 0)"),
-        (one("any", "of", ["engagement", "activity.trial_started"]), "関心度, トライアル開始のいずれか", "any of engagement, Trial started"),
-        (one("none", "of", ["company.country"]), "国の該当しないこと", "none of country"),
+        (one("any", "of", ["engagement", "activity.trial_started"]), "次のいずれかを満たすこと: 関心度、トライアル開始", "any of engagement, Trial started"),
+        (one("any", "of", ["hand_raise", "all"]), "次のいずれかを満たすこと: 面談の希望、複数条件の組み合わせ", "any of hand raise, several conditions together"),
+        (one("person.seniority", "at_least", "head", "manager"), "役職: 部長以上が必要 (現在 課長)", "seniority: needs to be head of a department or better (now manager)"),
+        (one("person.function", "in", ["it", "general_affairs"], "sales"), "職種: 情報システム、総務のいずれかが必要 (現在 営業)", "function: needs to be one of IT, general affairs (now sales)"),
+        (one("company.sector", "eq", "manufacturing"), "業種区分: 製造業であることが必要", "sector: needs to be manufacturing"),
+        (one("consent.email", "eq", want=True), "メールの同意: 「あり」であることが必要", "consent to mail: needs to be given"),
+        (one("recycle_count", "lte", 1, 2), "差し戻し回数: 1以下が必要 (現在 2)", "times handed back: needs at most 1 (now 2)"),
+        (one("persona", "ne", "back_office_head", "back_office_head"), "ペルソナ: 経理・総務の部門長でないことが必要 (現在 経理・総務の部門長)", "persona: must not be Head of finance or general affairs (now Head of finance or general affairs)"),
+        (one("buying_stage", "in", ["interest", "evaluation"], "awareness"), "検討段階: 興味・関心、比較・検討のいずれかが必要 (現在 認知)", "buying stage: needs to be one of Interest, Evaluation (now Awareness)"),
+        (one("none", "of", ["company.country"]), "次のいずれにも該当しないこと: 国", "none of country"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_said(missing: Missing, ja: str, en: str) -> None:
@@ -69,6 +78,20 @@ def test_every_operator_has_words(field: str, lang: Lang) -> None:
         words = missing_words(one(field, operator, [3] if operator in ("in", "not_in") else 3, 2), BOOK, lang)
         assert words.startswith(field_name(field, BOOK, lang) + ": ")
         assert not re.search(r"[{}]|: 3( \(|$)", words)
+
+
+def test_every_field_and_every_value_has_words_of_its_own() -> None:
+    """Nobody reads `consent.email` or `general_affairs`: what the vocabulary closes has words in both languages."""
+    for field, spec in FIELDS.items():
+        ja, en = (field_words(field, lang) for lang in LANGS)
+        assert not ja.isascii()
+        assert not set("._") & set(en)
+        if field == "fit_grade":
+            continue
+        for value in (True, False) if spec.kind == "flag" else spec.values:
+            assert not value_words(field, value, "ja").isascii(), value
+            assert value_words(field, value, "en") not in ("True", "False")
+            assert "_" not in value_words(field, value, "en")
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_how_high_the_fit_could_be_is_told() -> None:
     book = a_book()
     came = judge(a_state(**WHO["情シス部長 国内 人数不明"]), a_standing(), book, NOW_MS)
     assert known_words(came.persona, came.reasons, book, "en") == "80% known, up to 100"
-    assert known_words(came.persona, came.reasons, book, "ja") == "既知 80%、最大 100"
+    assert known_words(came.persona, came.reasons, book, "ja") == "判明 80%、最大 100"
 
 
 _FACTS = st.fixed_dictionaries({}, optional={

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from routing_rules.learned import compile_card
+from routing_rules.learned import Contribution, compile_card
 from routing_rules.learned_features import features
 from routing_rules.learned_words import contribution_words, worth_telling
 from schemas.errors import Refused
@@ -79,6 +79,24 @@ def test_reasons_in_words() -> None:
         "従業員数 50以上300未満"
     ) or "不明" in contribution_words(middle[0], book, "ja")
     assert worth_telling(told[0])
+
+
+@pytest.mark.parametrize(
+    "field, value, ja, en",
+    [
+        ("person.seniority", "head", "役職 部長", "seniority head of a department"),
+        ("person.function", "general_affairs", "職種 総務", "function general affairs"),
+        ("known.person.phone", "yes", "電話番号の有無 あり", "phone known yes"),
+        ("fit_rule.it_decision_maker.0", "no", "情報システムの決裁者「情報システム部門」 非該当", "IT decision maker: “Works in IT” no"),
+        ("source", "yes", "流入元 yes", "source yes"),
+        ("persona", "it_decision_maker", "ペルソナ 情報システムの決裁者", "persona IT decision maker"),
+    ],
+)  # fmt: skip
+def test_values_are_said_in_words(field: str, value: str, ja: str, en: str) -> None:
+    """Nobody reads `general_affairs`, and a phone is there or not: 「あり」, not 「はい」."""
+    one, book = Contribution(field, value, 0.7), a_compiled_book()
+    assert contribution_words(one, book, "ja").split(": ")[0] == ja
+    assert contribution_words(one, book, "en").rsplit(": ", 1)[0] == en
 
 
 def test_every_feature_has_words_in_both_languages() -> None:

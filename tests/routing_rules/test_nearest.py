@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,9 @@ from routing_rules.facts import gather
 from routing_rules.fields import SENIORITIES
 from routing_rules.fold import fold
 from routing_rules.judge import judge
-from routing_rules.nearest import did, knows, smallest_changes
+from routing_rules.learnable import knows
+from routing_rules.nearest import did, smallest_changes
+from routing_rules.nearest_words import way_words
 from schemas.activity import HAND_RAISES
 from schemas.decision import Step, Way
 from schemas.lead import LeadState, Standing
@@ -86,8 +89,12 @@ def smaller(step: Step) -> Step | None:
         return None
     if step.kind == "activity":
         return msgspec.structs.replace(step, amount=step.amount - 1)
+    if step.operator == "gte" and step.amount == 1:
+        return None  # any number does
     if step.operator == "gte":
         return msgspec.structs.replace(step, amount=step.amount - 1)
+    if step.operator == "lte":
+        return msgspec.structs.replace(step, amount=step.amount + 1)
     if step.operator == "at_least" and step.amount != SENIORITIES[0]:
         return msgspec.structs.replace(step, amount=SENIORITIES[SENIORITIES.index(step.amount) - 1])
     return None
@@ -215,3 +222,46 @@ def test_a_machines_click_is_none_that_a_rule_asks_for() -> None:
     ways = smallest_changes(state, Standing(), book, NOW_MS)
     assert [step.name for step in ways[0].steps] == ["email_click", ""]
     assert all(after(way, state, Standing(), book) == "ready" for way in ways)
+
+
+@pytest.mark.parametrize(
+    "asked, operator, amount, words",
+    [
+        ({"company.employees": {"gte": 50}}, "gte", 50, "従業員数が50人以上と分かること"),
+        ({"company.employees": {"lt": 300}}, "lte", 299, "従業員数が299人以下と分かること"),
+        ({"company.employees": {"gte": 50, "lt": 300}}, "eq", 50, "従業員数が50人と分かること"),
+        ({"none": [{"company.employees": {"lt": 50}}]}, "gte", 50, "従業員数が50人以上と分かること"),
+        ({"company.employees": {"exists": True}}, "gte", 1, "従業員数が1人以上と分かること"),
+        ({"person.seniority": {"at_least": "head"}}, "at_least", "head", "役職が部長以上と分かること"),
+        ({"person.seniority": {"in": ["manager", "head"]}}, "eq", "manager", "役職が課長と分かること"),
+    ],
+)
+def test_a_fact_is_told_no_wider_than_it_does(asked: Any, operator: str, amount: Any, words: str) -> None:
+    """Nobody is told "50 people or more" where a rule asks for fewer than 300."""
+    ready = [{"name": "own", "when": {"all": [asked, {"engagement": {"gte": 0}}]}}]
+    book = a_compiled_book(
+        readiness={"ready": ready, "examples": []},
+        journey={"sales_may_start_at": "awareness", "examples": []},
+    )
+    state = a_state({})
+    ways = smallest_changes(state, Standing(), book, NOW_MS)
+    (way,) = [way for way in ways if way.steps[0].kind == "fact"]
+    assert [(step.operator, step.amount) for step in way.steps] == [(operator, amount)]
+    assert way_words(way, book, "ja") == words
+
+
+def test_a_fact_that_a_stage_asks_for_is_a_way() -> None:
+    """Evidence may ask who somebody is: a lead that is early for want of it is told so."""
+    evidence = {
+        "evaluation": {
+            "all": [{"activity.pricing_view": {"at_least": 1}}, {"company.employees": {"lte": 200}}]
+        }
+    }
+    book = a_compiled_book(
+        readiness={"ready": [{"name": "own", "when": {"buying_stage": {"at_least": "evaluation"}}}], "examples": []},
+        journey={"evidence": evidence, "falls_back": {}, "examples": []},
+    )  # fmt: skip
+    ways = smallest_changes(a_state({"pricing_view": [1]}), Standing(), book, NOW_MS)
+    assert [(way.steps[0].operator, way.steps[0].amount) for way in ways if way.steps[0].kind == "fact"] == [
+        ("lte", 200)
+    ]

@@ -50,9 +50,9 @@ only an address | webinar_attended 0 0 | new | basics | 役職が課長以上と
 free mail, 課長 | whitepaper_download 5 | new | back_office_basics | トライアル開始1回 | “Trial started” once
 no address | pricing_view 2; webinar_attended 2 | new | evaluation_support | 連絡先の把握に加えて、あと21.92点、またはトライアル開始1回 | an address or number, and 21.92 points, or “Trial started” once
 情シス部長800人 | unsubscribe 1; webinar_attended 3 | new | evaluation_support | あと71.58点 | 71.58 points
-部長, mail no | page_view 1 | new | sunset.no_mail_permission | 連絡の許可に加えて、料金ページの閲覧1回に加えてあと39.03点 | permission to be contacted, and “Pricing page” once and 39.03 points
+部長, mail no | page_view 1 | new | sunset.no_mail_permission | 連絡の許可に加えて、料金ページの閲覧1回 ＋ あと39.03点 | permission to be contacted, and “Pricing page” once and 39.03 points
 部長, mail no, phone | pricing_view 1; webinar_attended 3 | new | sunset.no_mail_permission | あと22.21点、またはトライアル開始1回 | 22.21 points, or “Trial started” once
-部長, all no | page_view 1 | new | sunset.no_mail_permission | 連絡の許可に加えて、料金ページの閲覧1回に加えてあと39.03点 | permission to be contacted, and “Pricing page” once and 39.03 points
+部長, all no | page_view 1 | new | sunset.no_mail_permission | 連絡の許可に加えて、料金ページの閲覧1回 ＋ あと39.03点 | permission to be contacted, and “Pricing page” once and 39.03 points
 情シス部長800人 | whitepaper_download 119 | new | basics | 料金ページの閲覧1回に加えて、あと39.76点 | “Pricing page” once, and 39.76 points
 情シス部長800人 | whitepaper_download 120 | new | sleepers | 料金ページの閲覧1回に加えて、あと39.77点 | “Pricing page” once, and 39.77 points
 情シス部長800人 | whitepaper_download 729 | new | sleepers | 料金ページの閲覧1回に加えて、あと40点 | “Pricing page” once, and 40 points
@@ -135,7 +135,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
     "who, what, since, ja, en",
     [
         ("情シス部長800人", "pricing_view 1; webinar_attended 3", "new",
-         ["適合 情報システム部門 (30/100) 30", "適合 = 情報システムの決裁者、A（判明 100%） 100", "関心 ウェビナー参加 18.11", "関心 料金ページの閲覧 9.68", "関心 = 関心度 27.79", "段階 比較・検討", "規則 トラック「比較・検討の支援」", "不足 関心度: 50以上が必要 (現在 27.79、あと 22.21)", "引き渡しの近道 あと22.21点", "引き渡しの近道 トライアル開始1回", "今後 2026-12-01 09:01 動きがなくても再判定", "今後 2027-03-23 10:00 動きがなければ休眠トラックへ", "今後 2028-11-22 10:00 動きがなければ配信終了", "今後 新しい行動があればすぐに再判定"],
+         ["適合 情報システム部門 (30/100) 30", "適合 = 情報システムの決裁者、A（判明 100%） 100", "関心 ウェビナー参加 18.11", "関心 料金ページの閲覧 9.68", "関心 = 関心度 27.79", "検討段階 比較・検討", "規則 トラック「比較・検討の支援」", "不足 関心度: 50以上が必要 (現在 27.79、あと 22.21)", "引き渡しの近道 あと22.21点", "引き渡しの近道 トライアル開始1回", "今後 2026-12-01 09:01 動きがなくても再判定", "今後 2027-03-23 10:00 動きがなければ休眠トラックへ", "今後 2028-11-22 10:00 動きがなければ配信終了", "今後 新しい行動があればすぐに再判定"],
          ["fit Works in IT (30/100) 30", "fit = IT decision maker, A (100% known) 100", "engagement Webinar attended 18.11", "engagement = engagement 27.79", "stage Evaluation", "rule track “Evaluation support”", "missing engagement: needs at least 50 (now 27.79, 22.21 short)", "shortest way 22.21 points", "shortest way “Trial started” once", "next 2026-12-01 09:01: judged again even if nothing happens", "next 2027-03-23 10:00: asleep, unless it does something", "next judged again at once when it does anything"]),
         ("情シス部長800人", "unsubscribe 1; webinar_attended 3", "new",
          ["関心 配信停止 -39.69", "関心 下限・上限による調整 21.58", "関心 = 関心度 0", "引き渡しの近道 あと71.58点"],
@@ -144,7 +144,7 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
          ["規則 理解が進み、ターゲットに合う", "規則 → インサイドセールス（規則: 商談希望は最優先）", "規則 手持ちが最も少ない担当者、SLA「最優先」", "今後 プールの担当者へ打診: インサイドセールス"],
          ["rule Understands and fits", "rule → Inside Sales (rule: Asked to talk: first of all)", "rule whoever has the most room, SLA “Hot”", "next offered to a rep of the pool: Inside Sales"]),
         ("部長, all no", "page_view 1", "new",
-         ["規則 配信停止の申し出", "不足 連絡手段: 必要", "引き渡しの近道 連絡の許可に加えて料金ページの閲覧1回に加えてあと39.03点"],
+         ["規則 配信停止の申し出", "不足 連絡手段: 必要", "引き渡しの近道 連絡の許可 ＋ 料金ページの閲覧1回 ＋ あと39.03点"],
          ["rule Asked us not to write", "missing permitted contact channel: needed", "shortest way permission to be contacted and “Pricing page” once and 39.03 points"]),
         ("情シス部長800人", "whitepaper_download 120", "new",
          ["規則 長期間動きなし（休眠）", "規則 トラック「休眠フォロー」", "今後 2028-07-26 10:00 動きがなければ配信終了"],
@@ -157,9 +157,9 @@ def told(who: str, what: str, since: str, lang: Lang) -> list[str]:
         ("情シス部長800人", "pricing_view 300", "lost 予算がつかず（価格） 121",
          ["規則 価格・予算", "規則 トラック「比較・検討の支援」"], ["rule Price or budget", "rule track “Evaluation support”"]),
         ("competitor CIO", "demo_request 0", "new",
-         ["規則 競合企業", "今後 事実が変わるまで対象外のまま"], ["rule Competitor", "next stays out until what is known of it changes"]),
+         ["規則 競合企業", "今後 判明している情報が変わるまで対象外のまま"], ["rule Competitor", "next stays out until what is known of it changes"]),
         ("only an address", "", "new",
-         ["適合 = 情報システムの決裁者、D（判明 0%） 0", "関心 = 関心度 0", "引き渡しの近道 役職が課長以上と分かることに加えてお問い合わせ1回"],
+         ["適合 = 情報システムの決裁者、D（判明 0%） 0", "関心 = 関心度 0", "引き渡しの近道 役職が課長以上と分かること ＋ お問い合わせ1回"],
          ["fit = IT decision maker, D (0% known) 0", "shortest way seniority known to be manager or more and “Contact request” once"]),
     ],
 )  # fmt: skip

@@ -1,17 +1,19 @@
 """What a lead loses by waiting, and the parts that a table of its judgement has: as the judgement itself finds."""
 
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from routing_rules.breakdown import breakdown
+from routing_rules.coming import next_words, what_comes
 from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import lines, parse
 from routing_rules.facts import DAY_MS
 from routing_rules.fold import fold
 from routing_rules.judge import judge
-from routing_rules.nearest import knows, smallest_changes
+from routing_rules.learnable import knows
+from routing_rules.nearest import did, smallest_changes
 from routing_rules.outlook import outlook
 from schemas.lead import Deal, Standing
 from schemas.lead_event import LeadEvent
@@ -107,3 +109,57 @@ def test_what_machines_did_is_a_line_of_the_table() -> None:
     told = {lang: [row.what for row in found if row.section == "engagement"] for lang, found in rows.items()}
     assert any("said to be a machine" in what for what in told["en"]), told
     assert any("送信元が自動アクセスと判定" in what for what in told["ja"]), told
+
+
+def test_a_wish_to_talk_reopens_a_loss_and_no_win() -> None:
+    """What is said to come of a customer and of a lost lead is what the judgement makes of their wish to talk."""
+    book = a_book_of({"fit": [IT]}, FITS)
+    cases: tuple[tuple[Literal["won", "lost"], bool], ...] = (("won", False), ("lost", True))
+    for status, reopens in cases:
+        state = a_state({}, title="IT Director")
+        closed = msgspec.structs.replace(state, deals={"crm:1": Deal(NOW_MS - DAY_MS, status)})
+        standing = Standing(status, rule=f"outcome.{status}")
+        now = judge(closed, standing, book, NOW_MS)
+        asked = judge(did(closed, "demo_request", 1, NOW_MS), standing, book, NOW_MS)
+        assert (asked.lifecycle_stage != status) is reopens
+        (coming,) = what_comes(now, closed, standing, book, NOW_MS)
+        assert ("asks to talk" in next_words(coming, book, "en", ZoneInfo("Asia/Tokyo"))) is reopens
+        assert ("面談を希望" in next_words(coming, book, "ja", ZoneInfo("Asia/Tokyo"))) is reopens
+
+
+def test_a_stage_that_rises_by_waiting_is_no_fall() -> None:
+    """Evidence that something was not done for a while comes by itself: only the fall after it is told, from there."""
+    evidence = {
+        "interest": {"activity.page_view": {"within_days": 9}},
+        "evaluation": {
+            "all": [
+                {"activity.page_view": {"within_days": 20}},
+                {"none": [{"hand_raise": {"within_days": 1.5}}]},
+            ]
+        },
+    }
+    book = a_compiled_book(
+        journey={"stages": ["awareness", "interest", "evaluation"], "evidence": evidence, "falls_back": {},
+                 "names": {}, "sales_may_start_at": "evaluation", "examples": []},
+        readiness={"ready": [{"name": "own", "when": FITS}], "examples": []},
+        nurture={"tracks": [{"id": "basics", "name": NAME, "review_after": "30d"}], "dormant": None, "lost": [],
+                 "reasons": [{"id": "not_now", "name": NAME, "then": "nurture"}], "examples": []},
+        routing={"rules": [], "examples": []},
+    )  # fmt: skip
+    state = a_state({"page_view": [2], "demo_request": [0.4]})
+    assert judge(state, Standing(), book, NOW_MS).buying_stage == "interest"
+    (fall,) = [one for one in outlook(state, Standing(), book, NOW_MS) if one.field == "buying_stage"]
+    assert (fall.line, fall.then) == ("evaluation", "awareness")
+    assert judge(state, Standing(), book, fall.at_ms - 1).buying_stage == "evaluation"
+    assert judge(state, Standing(), book, fall.at_ms).buying_stage == "awareness"
+
+
+def test_nobody_is_said_to_work_on_a_lead_that_waits() -> None:
+    """A lead that no rep has taken yet waits; sales goes on with it once one has."""
+    book, state = a_book_of({"fit": [IT]}, FITS), a_state({}, title="IT Director")
+    stages: tuple[tuple[Literal["mql", "sal", "sql"], str], ...] = (
+        ("mql", "waits_for_rep"), ("sal", "with_sales"), ("sql", "with_sales"),
+    )  # fmt: skip
+    for stage, what in stages:
+        now = judge(state, Standing(stage), book, NOW_MS)
+        assert [one.what for one in what_comes(now, state, Standing(stage), book, NOW_MS)] == [what]

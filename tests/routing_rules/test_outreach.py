@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing_rules import tables
-from routing_rules.outreach import CHANNELS, EEA, NEVER, Outreach, Person, ask, silent_until, zones_of
+from routing_rules.outreach import (
+    CHANNELS,
+    EEA,
+    NEVER,
+    Outreach,
+    Person,
+    ask,
+    basis_rule,
+    silent_until,
+    zones_of,
+)
 from routing_rules.outreach_words import CODES, answer_words, channel_words, reason_words
 from schemas.base import Lang
 from schemas.lead import Standing
@@ -268,3 +278,14 @@ def test_a_silence_that_never_ends_has_no_instant() -> None:
     person = Person(a_state(did, **said), Standing(lifecycle_stage="sal"), "sato")
     came = ask(person, spec, NOW_MS, rep="sato", channel="phone")
     assert (came.may_contact, came.reason, came.from_ms) == (False, "quiet_hours", None)
+
+
+@pytest.mark.parametrize(
+    "country, law",
+    [("FR", "GDPR Art. 6(1)(f)"), ("NO", "GDPR Art. 6(1)(f)"), ("GB", "UK GDPR"), ("CH", "UWG Art. 3")],
+)
+def test_nobody_is_told_the_law_of_another_country(country: str, law: str) -> None:
+    """Great Britain and Switzerland are not in the EU: a rep there looks up their own law."""
+    rule = basis_rule(SPEC.basis, "email", country)
+    assert rule is not None
+    assert rule.law.startswith(law)

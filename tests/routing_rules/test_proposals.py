@@ -133,7 +133,7 @@ def test_every_change_of_the_shipped_rulebook_compiles_and_has_words() -> None:
         (("persona", "grades", "B"), 50, 55, "persona.yaml: raise the least fit for grade B from 50 to 55"),
         (
             ("persona", "personas", 0, "fit", 1, "when", "person.seniority", "at_least"), "head", "director",
-            "persona.yaml: “IT decision maker / Head of a department or above”: raise seniority from head to director",
+            "persona.yaml: “IT decision maker / Head of a department or above”: raise seniority from head of a department to director",
         ),
         (
             ("readiness", "ready", 0, "when", "all", 2, "engagement", "gte"), 50, 60,
@@ -161,11 +161,11 @@ def test_lists_and_lines_are_said_as_what_is_taken_or_added() -> None:
     book = a_compiled_book()
     told = {change_words(one, book, "en") for one in every_change()}
     head = "persona.yaml: “Head of finance or general affairs / Finance, general affairs or HR”: "
-    assert head + "take hr out of function" in told
+    assert head + "take HR out of function" in told
     assert head + "add sales to function" in told
     assert head + "drop this line" in told
     said = {change_words(one, book, "ja") for one in every_change()}
-    assert "persona.yaml: 「経理・総務の部門長 / 経理・総務・人事」: 職種からhrを外す" in said
+    assert "persona.yaml: 「経理・総務の部門長 / 経理・総務・人事」: 職種から人事を外す" in said
 
 
 def test_wilson_is_the_textbooks() -> None:

@@ -24,7 +24,6 @@ CTO | executive | it
 CFO | executive | finance
 CMO | executive | marketing
 COO | executive | operations
-Chief Executive Officer | executive | -
 Chief Information Officer (CIO) | executive | it
 President & CEO | executive | management
 Co-Founder | executive | management
@@ -106,6 +105,124 @@ Doctor | - | -
 Inspector | - | -
 学生 | - | -
 無職 | - | -
+法人事業部 部長 | head | -
+個人事業主 | executive | -
+自営業 | executive | -
+経営者 | executive | management
+経理事務担当 | staff | finance
+管理事業部 課長 | manager | -
+物流管理事務所 主任 | senior | operations
+常務理事 | executive | -
+理事長 | executive | -
+監事 | executive | -
+支社長 | director | -
+関西支社長代理 | manager | -
+支店長代理 | manager | -
+本部長代理 | director | -
+事業部長補佐 | director | -
+副本部長 | director | -
+執行役員補佐 | - | -
+代表補佐 | - | -
+監査役室 課長 | manager | -
+取締役室 | - | -
+CEO室 | - | -
+CIO室 主任 | senior | -
+課長付 | - | -
+業務執行社員 | executive | -
+業務執行取締役 | executive | management
+執行役 | executive | -
+最高経営責任者 | executive | management
+最高執行責任者 | executive | -
+最高情報責任者 | executive | it
+チーフ・マーケティング・オフィサー | executive | marketing
+チーフ | senior | -
+チーフエンジニア | senior | engineering
+サブチーフ | senior | -
+プロダクトオーナー | - | -
+オーナー | executive | -
+営業統括部 主任 | senior | sales
+営業統括本部 担当 | staff | sales
+営業統括 | director | sales
+統括本部長 | director | -
+統括課長 | manager | -
+スーパーマーケット事業部長 | director | -
+マーケット開発部 課長 | manager | marketing
+事業開発部 部長 | head | sales
+テックリード | manager | -
+リードエンジニア | manager | engineering
+リードジェネレーション担当 | staff | -
+アシスタントマネージャー | senior | -
+マネージングディレクター | executive | -
+アソシエイトディレクター | manager | -
+バイスプレジデント | director | -
+シニアバイスプレジデント | director | -
+プレジデント | executive | management
+ファウンダー | executive | management
+ジェネラルマネージャー | head | -
+ゼネラルマネジャー | head | -
+技師長 | head | -
+リーダ | manager | -
+副支配人 | manager | -
+薬局長 | manager | -
+課員 | staff | -
+アルバイト | staff | -
+パートナー | - | -
+顧問 | - | -
+相談役 | - | -
+フェロー | - | -
+代表社員 | executive | management
+参事 | manager | -
+主幹 | senior | -
+店長 | manager | -
+EA to the CEO | staff | -
+PA to the Managing Director | staff | -
+Chief of Staff | head | -
+Chief of Staff to the CEO | head | -
+Office of the CEO, Manager | manager | -
+President's Office Manager | manager | -
+Founder's Associate | staff | -
+Former CEO | - | -
+Chief Executive | executive | management
+Group Chief Executive | executive | management
+Chief Technology Officer | executive | it
+Chief Operating Officer | executive | operations
+Chief Revenue Officer | executive | sales
+Chief Executive Officer | executive | management
+Managing Director | executive | -
+Independent Director | executive | -
+Board Director | executive | -
+Assistant Vice President | manager | -
+AVP, Operations | manager | operations
+Assistant General Manager | manager | -
+Vice Director | manager | -
+Managing Partner | executive | -
+Partner, Tax | executive | -
+HR Business Partner | - | hr
+Channel Partner Manager | manager | -
+Partner Account Manager | manager | sales
+Business Process Owner | - | -
+Business Owner | executive | -
+Lead Generation Specialist | senior | -
+Lead Engineer | manager | engineering
+Staff Software Engineer | senior | engineering
+Distinguished Engineer | senior | engineering
+Account Executive | staff | sales
+Senior Account Executive | senior | sales
+Marketing Executive | staff | marketing
+Executive Director | executive | -
+Telecommunications Engineer | staff | engineering
+Communications Manager | manager | marketing
+Career Counselor | - | -
+General Counsel | executive | legal
+Salesforce Administrator | staff | it
+Sysadmin | staff | it
+Network Administrator | staff | it
+DevOps Engineer | staff | engineering
+Brand Manager | manager | marketing
+Market Research Manager | manager | marketing
+Outsourcing Manager | manager | -
+Trainee | staff | -
+VP, Eng | director | engineering
 """
 
 

@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from schemas.enrichment import TableSource
 from schemas.errors import Away, Refused
 from tests.fixtures.system import System, event
 from worker import now as clock
 from worker import tasks
-from worker.enrichment import asking
-from worker.enrichment.sources import configured, fit_to_say
+from worker.enrichment import asking, table_source
+from worker.enrichment.sources import Question, configured, fit_to_say
+from worker.enrichment.table_source import TableAsker
 from worker.settings import settings
 from worker.store import enrichment
 from worker.store.db import in_transaction
@@ -165,6 +168,42 @@ def test_a_source_that_fails_is_left_alone(
     assert {row[1] for row in waiting(system)} == {"answered"}
 
 
+@pytest.mark.parametrize("as_date", [False, True])
+def test_a_source_that_says_when_to_come_back_is_not_asked_before(
+    system: System, configure: Configure, httpserver: HTTPServer, as_date: bool
+) -> None:
+    """`Retry-After`, by a number or a date, is kept: no second try a moment later, none in the hour, then one."""
+    configure(REGISTER)
+    hour = (
+        format_datetime(datetime.fromtimestamp(clock.wall_time() + 3600, UTC), usegmt=True)
+        if as_date
+        else "3600"
+    )
+    httpserver.expect_request("/company/aoba1.co.jp").respond_with_data(
+        "slow down", status=429, headers={"Retry-After": hour}
+    )
+    capture(system, 1)
+    assert ask() == 0
+    assert requests(httpserver) == 1
+    httpserver.clear()
+    httpserver.expect_request("/company/aoba1.co.jp").respond_with_json(ANSWER)
+    assert ask(clock.now() + timedelta(minutes=50)) == 0
+    assert ask(clock.now() + timedelta(minutes=70)) == 1
+
+
+def test_a_token_that_no_header_takes_holds_up_no_other_source(
+    system: System, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told where it shows, and the table beside it answers."""
+    write_table(tmp_path / "t.csv", "utf-8")
+    configure(REGISTER, {**TABLE, "path": "t.csv"})
+    monkeypatch.setenv("TASUKI_ENRICHMENT_TOKENS", '{"register": "合言葉"}')
+    settings.cache_clear()
+    capture(system, 1, email="b@wakaba.co.jp")
+    assert ask() == 1
+    assert any("token" in str(row[2]) for row in waiting(system))
+
+
 def test_a_day_has_a_budget(system: System, configure: Configure, httpserver: HTTPServer) -> None:
     """What is over it waits for the next day, and says so."""
     configure({**REGISTER, "per_day": 2})
@@ -295,6 +334,58 @@ def test_a_table_of_companies_answers(
     assert facts(system, "x@gmail.com").guessed["employees"][2] == 1200
     assert facts(system, "b@mail.wakaba.co.jp").guessed["industry"][2] == "卸売業"
     assert [row[1] for row in waiting(system)] == ["answered", "nothing", "answered"]
+
+
+def test_numbers_of_a_table_with_gaps_are_floats_and_match_all_the_same(tmp_path: Path) -> None:
+    """pandas writes whole numbers of a column with gaps as 5010001000001.0: it is the same company."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            'CREATE TABLE t ("法人番号" double, "サイト" varchar, "名称" varchar, "従業員数" double, "業種" varchar)'
+        )
+        connection.execute(
+            "INSERT INTO t VALUES (5010001000001.0, NULL, '青葉', 1200.0, NULL), (NULL, 'wakaba.co.jp', NULL, 'NaN', NULL)"
+        )
+        connection.execute(f"COPY t TO '{tmp_path / 't.parquet'}' (FORMAT parquet)")
+    asker = TableAsker(TableSource.model_validate({**TABLE, "path": str(tmp_path / "t.parquet")}))
+    assert fit_to_say(asker.ask(Question("corporate_number", "5010001000001"))) == {
+        "company": "青葉",
+        "employees": 1200,
+    }
+    assert fit_to_say(asker.ask(Question("domain", "wakaba.co.jp"))) == {}
+
+
+def test_a_cell_without_end_is_told_with_its_line(
+    system: System, configure: Configure, tmp_path: Path
+) -> None:
+    """A quote that nobody closed swallows the file: the line is named, and the next source is asked."""
+    rows = ",".join(ROWS[0]) + "\n" + ",".join(ROWS[2]) + '\n,"' + "x" * 200_000
+    (tmp_path / "broken.csv").write_text(rows, encoding="utf-8")
+    write_table(tmp_path / "t.csv", "utf-8")
+    configure({**TABLE, "id": "broken", "path": "broken.csv"}, {**TABLE, "path": "t.csv"})
+    capture(system, 1, email="b@wakaba.co.jp")
+    assert ask() == 1
+    assert any("broken.csv line 3" in str(row[2]) for row in waiting(system))
+
+
+def test_a_table_is_read_once_for_many_questions(
+    system: System, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two million rows eight times beside one another would be too much for a worker."""
+    write_table(tmp_path / "t.csv", "utf-8")
+    configure({**TABLE, "path": "t.csv"})
+    for number in range(1, 9):
+        capture(system, number)
+    read = []
+    real = table_source._csv
+
+    def slowly(path: Path, wanted: list[str]) -> Any:
+        read.append(path)
+        time.sleep(0.2)
+        return real(path, wanted)
+
+    monkeypatch.setattr(table_source, "_csv", slowly)
+    ask()
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(

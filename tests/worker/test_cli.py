@@ -157,6 +157,40 @@ def test_decisions_are_explained_in_full(handed: System) -> None:
     assert said("lead", "show", WHO)["nurture"]["recycle_count"] == 1
 
 
+def test_the_history_names_rules_and_reps(handed: System) -> None:
+    """Nobody reads `declined.too_early` or a rep's id in the history, nor codes of stages in a Japanese head."""
+    offer = said("handoff", "list")[0]
+    said("handoff", "decline", str(offer["assignment_id"]), "--reason", "too_early")
+    history = tasuki("lead", "explain", WHO, "--lang", "ja").output.split("判定の履歴")[1]
+    full = tasuki("lead", "explain", WHO, "--lang", "ja", "--decision", "0").output
+
+    assert "辞退: " in re.sub(r"\s+", " ", history)
+    assert "too_early" not in history
+    assert offer["rep"] not in history
+    assert ("営業引き渡し可能 (MQL) → ナーチャリング中" in full, "rulebook" in full) == (True, False)
+    assert "inside_sales" not in full
+
+
+def test_a_decision_of_an_earlier_version_is_told_as_it_is_on_record(handed: System) -> None:
+    """Where it would come out otherwise today, today's fit stands not beside the reasons of that day."""
+    with transaction() as connection:
+        run(
+            connection,
+            "UPDATE tasuki.decision SET inputs = replace(inputs, :new, :old), reasons = :reasons"
+            " WHERE verdict = 'ready'",
+            new='"judgement":4', old='"judgement":1',
+            reasons='{"fit_rules":[0,11],"engagement":{"pricing_view":30.5,"webinar_attended":20.0},'
+            '"rule":"understands and fits"}',
+        )  # fmt: skip
+    (one,) = said("lead", "explain", WHO, "--decision", "0")
+    assert "Ready for sales by rule “Understands and fits”" in one["sentence"]
+    assert "Decided by an earlier version of Tasuki" in one["sentence"]
+    assert "Fit" not in one["sentence"]
+    assert [row["points"] for row in one["table"] if row["section"] == "engagement"] == [30.5, 20.0, 50.5]
+    assert {row["section"] for row in one["table"]} == {"engagement", "rule"}
+    assert tasuki("lead", "explain", WHO, "--decision", "0", "--lang", "ja").exit_code == 0
+
+
 def test_a_declined_lead_goes_back_to_nurture_and_the_gate_closes(handed: System) -> None:
     """Decline with a reason recycles the lead; the same offer cannot be taken any more, and it says why."""
     number = str(said("handoff", "list")[0]["assignment_id"])

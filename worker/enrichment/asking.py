@@ -156,12 +156,14 @@ def _ask_all(asker: Asker, subjects: list[str], result: _Round) -> None:
         except (Away, Refused) as error:
             return subject, error
 
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+    # What is in memory is looked up one by one: beside one another all would read a large table at first.
+    threads = 1 if isinstance(asker, TableAsker) else THREADS
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         for subject, answer in pool.map(one, subjects):
             if isinstance(answer, Exception):
                 result.failed[subject] = str(answer)[:300]
                 if isinstance(answer, Away) and answer.retry_after_s:
-                    result.wait_s = max(result.wait_s, min(answer.retry_after_s, 86_400.0))
+                    result.wait_s = max(result.wait_s, answer.retry_after_s)
             else:
                 result.fresh[subject] = answer
 

@@ -12,6 +12,7 @@ from schemas.enrichment import HttpSource
 from schemas.errors import Away, NotUnderstood, Refused
 from schemas.strict_json import loads
 from worker.enrichment.sources import Question
+from worker.notices.answers import retry_after
 from worker.settings import settings
 
 #: The largest answer that is read, in bytes.
@@ -32,7 +33,7 @@ class HttpAsker:
     def ask(self, question: Question) -> dict[str, Any]:
         """Return what the source says of a company; see `Asker`."""
         for attempt in stamina.retry_context(
-            on=Away, attempts=TRIES, wait_initial=0.2, wait_max=1.0, wait_jitter=0.2
+            on=_at_once, attempts=TRIES, wait_initial=0.2, wait_max=1.0, wait_jitter=0.2
         ):
             with attempt:
                 return self._once(question)
@@ -48,6 +49,10 @@ class HttpAsker:
             status, body, wait = self._get(url, {"accept": "application/json", **headers})
         except httpx2.HTTPError as error:
             raise Away(f"away: {type(error).__name__}") from error
+        except (httpx2.InvalidURL, UnicodeEncodeError) as error:
+            raise Refused(
+                f"cannot be asked ({type(error).__name__}); look at its url, headers and token"
+            ) from None
         if status in _UNKNOWN:
             return {}
         if status in _OUR_FAULT:
@@ -74,8 +79,7 @@ class HttpAsker:
                     raise Away(f"answered more than {MAX_ANSWER} bytes")
                 if time.monotonic() > until:
                     raise Away("answers too slowly")
-            wait = answer.headers.get("retry-after", "")
-            return answer.status_code, body, float(wait) if wait.isascii() and wait.isdigit() else None
+            return answer.status_code, body, retry_after(answer.headers.get("retry-after"))
 
     def _is_about(self, answer: Any, question: Question) -> bool:
         """Tell whether the answer is about the company that was asked for, where the file says how to tell."""
@@ -86,6 +90,11 @@ class HttpAsker:
         if question.kind == "domain":
             return isinstance(found, str) and registrable(found.removeprefix("www.")) == question.value
         return str(found) == question.value
+
+
+def _at_once(error: Exception) -> bool:
+    """Tell whether a try may be repeated a moment later: not where the source said when to come back."""
+    return isinstance(error, Away) and not error.retry_after_s
 
 
 def at(answer: Any, place: str) -> Any:

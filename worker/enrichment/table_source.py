@@ -79,15 +79,24 @@ def _csv(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
     else:
         raise Refused(f"{path.name}: neither UTF-8 nor Shift_JIS; save it as UTF-8")
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
-    _need(path, reader.fieldnames or (), wanted)
-    yield from reader
+    try:
+        _need(path, reader.fieldnames or (), wanted)
+        yield from reader
+    except csv.Error as error:
+        line = reader.line_num + 1
+        raise Refused(f"{path.name} line {line}: {error}; look for a quote that nobody closed") from None
 
 
 def _parquet(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
     names = parquet.names(path)
     _need(path, names, wanted)
     for _, cells in parquet.rows(path):
-        yield dict.fromkeys(names) | cells
+        yield dict.fromkeys(names) | {name: _whole(value) for name, value in cells.items()}
+
+
+def _whole(value: Any) -> Any:
+    """Return 5010001000001.0, as a column of numbers with gaps has them, as the whole number that it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _need(path: Path, names: Iterable[str], wanted: list[str]) -> None:
