@@ -20,6 +20,8 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 CANONICAL: Final = "canonical"
 _EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 _MAX_MS_DIGITS: Final = 15
+#: A number of so many digits fits into a bigint.
+ID_DIGITS: Final = 18
 
 
 @dataclass(slots=True)
@@ -44,8 +46,8 @@ def read_entry(entry: Entry) -> list[Incoming]:
     """Return what an entry holds; never raises for anything that a producer may send."""
     fields = entry.fields
     received_ms = _received(at_wall_ms(entry.wall_ms), fields.get(b"received_ms"))
-    retry = fields.get(b"retry_of")
-    retry_of = int(retry) if retry is not None and retry.isdigit() else None
+    retry = fields.get(b"retry_of", b"")
+    retry_of = int(retry) if retry.isdigit() and len(retry) <= ID_DIGITS else None  # others name no row
     if b"event" in fields:
         return [_one(entry, 0, fields[b"event"], received_ms, retry_of)]
     if b"batch" in fields:

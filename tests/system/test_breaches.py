@@ -249,10 +249,8 @@ def test_a_promise_that_is_no_more_is_ended_and_not_breached(one: System) -> Non
     act(first, "contacted", AT)
     one.do("UPDATE tasuki.clock SET policy = 'gone' WHERE kind = 'follow_up'")
     texts = rulebook_files.read_texts(rulebook_files.EXAMPLE)
-    otherwise = "least_loaded, sla: standard, priority: 2}"
-    texts["routing.yaml"] = (
-        texts["routing.yaml"].split("\nexamples:")[0].replace(otherwise, "least_loaded, sla: overseas}")
-    )
+    rules, otherwise = texts["routing.yaml"].split("\nexamples:")[0].split("\notherwise:")
+    texts["routing.yaml"] = f"{rules}\notherwise:{otherwise.replace('standard', 'overseas')}\n"
     rulebooks.publish(texts, by="tests", note="", now=AT)
     one.do(
         "UPDATE tasuki.clock_recompute SET done_at = now()"
