@@ -420,7 +420,12 @@ def test_of_a_wide_table_only_what_is_asked_for_is_read(
         connection.execute(f"COPY (SELECT {others}, {columns}) TO '{path}' (FORMAT parquet)")
     read = []
     real = parquet._plain
-    monkeypatch.setattr(parquet, "_plain", lambda value: (read.append(value), real(value))[1])
+
+    def noted(value: Any) -> Any:
+        read.append(value)
+        return real(value)
+
+    monkeypatch.setattr(parquet, "_plain", noted)
 
     asker = TableAsker(TableSource.model_validate({**TABLE, "path": str(path)}))
     said = asker.ask(Question("corporate_number", "5010001000001"))
