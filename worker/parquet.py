@@ -1,7 +1,7 @@
 """Rows of a Parquet file, as JSON would hold them: read by DuckDB, a piece at a time."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -50,18 +50,26 @@ def names(path: Path) -> list[str]:
         return [name for name, _ in _columns(connection, path)]
 
 
-def rows(path: Path, skip: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+def rows(
+    path: Path, skip: int = 0, only: Container[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Return the rows after the first `skip` ones, each with its number, without empty cells.
+
+    Args:
+        path: the file.
+        skip: rows that are passed over.
+        only: the columns that are read; all of them without it.
 
     Raises:
         Refused: it is no Parquet file or a damaged one, or the extra that reads Parquet is not installed.
 
     """
     with _opened(path) as connection:
-        written = [_written(name, kind) for name, kind in _columns(connection, path) if _ZONED in kind]
-        replaced = f" REPLACE ({', '.join(written)})" if written else ""
+        found = _columns(connection, path)
+        read = [_written(name, kind) for name, kind in found if only is None or name in only]
         result = connection.execute(
-            f"SELECT *{replaced} FROM read_parquet(?, {_NUMBER} = true) WHERE {_NUMBER} >= ?",  # noqa: S608
+            f"SELECT {', '.join([*read, _NUMBER])} FROM read_parquet(?, {_NUMBER} = true)"  # noqa: S608 - quoted names
+            f" WHERE {_NUMBER} >= ?",
             [str(path), skip],
         )
         columns = [column[0] for column in result.description]
@@ -81,10 +89,11 @@ def _columns(connection: Any, path: Path) -> list[tuple[str, str]]:
 
 
 def _written(name: str, kind: str) -> str:
+    """Return how a column is asked for: instants as text."""
     quoted = '"' + name.replace('"', '""') + '"'
     if kind == f"TIMESTAMP {_ZONED}":
         return _INSTANT.format(quoted)
-    return f"CAST({quoted} AS VARCHAR) AS {quoted}"
+    return f"CAST({quoted} AS VARCHAR) AS {quoted}" if _ZONED in kind else quoted
 
 
 def _plain(value: Any) -> Any:

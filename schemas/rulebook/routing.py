@@ -35,7 +35,7 @@ class Way(Contract):
     then: Sharing = "least_loaded"
     #: How long a lead waits for an owner who is off; absent for longer, the pool takes it.
     owner_wait: Duration = 72 * 3600
-    #: Without an account owner, ask for the rep who accepted this very lead before; needs a pool.
+    #: Without an account owner, ask for the rep who accepted this person before; needs a pool.
     former: bool = False
 
 

@@ -17,7 +17,7 @@ from schemas.enrichment import TableSource
 from schemas.errors import Away, Refused
 from tests.fixtures.system import System, event
 from worker import now as clock
-from worker import tasks
+from worker import parquet, tasks
 from worker.enrichment import asking, table_source
 from worker.enrichment.sources import Question, configured, fit_to_say
 from worker.enrichment.table_source import TableAsker
@@ -386,6 +386,52 @@ def test_a_table_is_read_once_for_many_questions(
     monkeypatch.setattr(table_source, "_csv", slowly)
     ask()
     assert len(read) == 1
+
+
+def test_what_is_wrong_with_a_table_is_found_out_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table with too many rows was read to the last of them for each question, and held up all other sources."""
+    write_table(tmp_path / "t.csv", "utf-8")
+    monkeypatch.setattr(table_source, "MAX_ROWS", 1)
+    read = []
+    real = table_source._csv
+
+    def noted(path: Path, wanted: list[str]) -> Any:
+        read.append(path)
+        return real(path, wanted)
+
+    monkeypatch.setattr(table_source, "_csv", noted)
+    asker = TableAsker(TableSource.model_validate({**TABLE, "path": str(tmp_path / "t.csv")}))
+    for _ in range(2):
+        with pytest.raises(Refused, match="more than 1 rows"):
+            asker.ask(Question("domain", "wakaba.co.jp"))
+    assert len(read) == 1
+
+
+def test_of_a_wide_table_only_what_is_asked_for_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registers have dozens of columns and millions of rows: to read all of them takes longer than a task may."""
+    path = tmp_path / "t.parquet"
+    with duckdb.connect() as connection:
+        others = ", ".join(f"{n} AS c{n}" for n in range(30))
+        columns = '\'5010001000001\' AS "法人番号", NULL AS "サイト", \'青葉\' AS "名称", 9 AS "従業員数", NULL AS "業種"'
+        connection.execute(f"COPY (SELECT {others}, {columns}) TO '{path}' (FORMAT parquet)")
+    read = []
+    real = parquet._plain
+
+    def noted(value: Any) -> Any:
+        read.append(value)
+        return real(value)
+
+    monkeypatch.setattr(parquet, "_plain", noted)
+
+    asker = TableAsker(TableSource.model_validate({**TABLE, "path": str(path)}))
+    said = asker.ask(Question("corporate_number", "5010001000001"))
+
+    assert said == {"company": "青葉", "employees": 9}
+    assert len(read) == len(TABLE["match"]) + len(TABLE["say"]) + 1  # and its number
 
 
 @pytest.mark.parametrize(

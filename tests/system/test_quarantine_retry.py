@@ -1,7 +1,7 @@
 """What waits in quarantine is sent again without growing, closes when nothing is left to do, and history stays history."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,28 @@ def test_a_payload_that_is_sent_again_does_not_grow(system: System, mapping: Pat
     assert still_open(system) == []
     assert system.applied() == 4
     assert system.broken() == []
+
+
+def test_parts_that_a_worker_closes_meanwhile_end_no_retry(
+    system: System, mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is quicker than the command: the other parts are closed when it comes to them, and all else goes on."""
+    arrives(system, ITEMS[:2])
+    arrives(system, ITEMS[2:])
+    assert len(still_open(system)) == 4
+    mapping.write_text(mapping.read_text().replace("$.number", "$.id"))
+    append = queue.append
+
+    def append_and_judge(entries: Iterable[queue.Fields]) -> list[str]:
+        ids = append(entries)
+        system.drain_here()
+        return ids
+
+    monkeypatch.setattr(queue, "append", append_and_judge)
+    done = retry("--all")
+
+    assert "sent again: 2" in done.output, done.output
+    assert (still_open(system), system.applied()) == ([], 4)
 
 
 def test_a_part_that_stays_wrong_stays_open_once(system: System, mapping: Path) -> None:

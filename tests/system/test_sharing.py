@@ -560,7 +560,7 @@ def test_leads_of_a_rep_who_left(system: System, how: str) -> None:
 
 
 def test_a_former_owner_is_asked_first(system: System) -> None:
-    """With `former`, who accepted this very lead before gets it back when it is ready again."""
+    """With `former`, who accepted a lead before gets it back when it is ready again."""
     version = publish(texts_for({"desk": THREE}))
     line_up("desk", [FIRST], now(), version)
     give()

@@ -160,6 +160,20 @@ def test_rejects_of_json_lines_hold_what_was_refused(
     assert {name: word for name, word in rejected.items() if not name.startswith("tasuki_")} == fields
 
 
+def test_rejects_of_events_hold_fields_that_the_first_has_not(tmp_path: Path) -> None:
+    """An event may say more than the first one of its file."""
+    path = tmp_path / "events.jsonl"
+    first = {"id": "e1", "source": "s", "type": "lead.captured", "data": {"email": "a@x.example.com"}}
+    more = {**first, "id": "e2", "subject": "53", "time": "never"}
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(more)}\n", "utf-8")
+
+    _, rejected = written(path)
+
+    assert [(row["id"], row["subject"], row["time"]) for row in rejected if row["id"] == "e2"] == [
+        ("e2", "53", "never")
+    ]
+
+
 def test_a_report_holds_no_formula(tmp_path: Path) -> None:
     """What strangers typed is opened in Excel; a phone number stays readable, and rejects stay as they were."""
     path = list_of(

@@ -221,10 +221,7 @@ def parquet_rows(path: Path, skip: int = 0) -> Iterator[Row]:
 
 
 def names_of(path: Path, kind: Kind) -> list[str]:
-    """Return the names of all fields of a file that has no header; one may come in its last row only.
-
-    Where the rows are events as they are, which their first one tells, that is enough.
-    """
+    """Return the names of all fields of a file that has no header; one may come in its last row only."""
     if kind == "parquet":
         return parquet.names(path)
     found: dict[str, None] = {}
@@ -234,7 +231,7 @@ def names_of(path: Path, kind: Kind) -> list[str]:
                 found.update(dict.fromkeys(_names(raw.strip().removeprefix(codecs.BOM_UTF8))))
             except (msgspec.DecodeError, RecursionError):
                 continue  # its reader says what is wrong with it
-            if found.keys() >= EVENT or len(found) > _MAX_NAMES:
+            if len(found) > _MAX_NAMES:
                 break
     return list(found)
 

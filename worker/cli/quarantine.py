@@ -109,18 +109,13 @@ def retry(
     became: dict[str, str] = {}  # a payload goes again whole, with all its parts, and so once
     for number in sorted(numbers or []):
         row = _open(number)
-        if row.platform == backfilling.PLATFORM and everything:
-            became[row.stream_id] = "history"
-            continue
-        _may_go(row, has_mended=mended is not None)
         entry = str(number) if row.platform == CANONICAL else row.stream_id
-        if entry not in became:
-            became[entry] = _again(row, mended)
-        with transaction() as connection:
-            if became[entry] == "nothing":
-                quarantine.drop(connection, number, now())
-            else:
-                quarantine.mark_retried(connection, number, now())
+        if entry not in became:  # of one that went, a worker may have closed the other parts by now
+            if everything and row.resolved_at is not None:
+                continue  # closed since the list was read
+            is_history = everything and row.platform == backfilling.PLATFORM
+            became[entry] = "history" if is_history else _again(row, mended)
+        _mark(number, became[entry])
     _say(list(became.values()))
 
 
@@ -145,12 +140,21 @@ def _may_go(row: Any, *, has_mended: bool) -> None:
 
 def _again(row: Any, mended: bytes | None) -> str:
     """Send an entry again, unless its mapping wants nothing of it now: then nothing would come to close its row."""
+    _may_go(row, has_mended=mended is not None)
     if mended is None and row.platform != CANONICAL:
         with suppress(NotUnderstood):
             if not translating.translate(row.platform, bytes(row.raw), row.source, row.received_at):
                 return "nothing"
     queue.append([_entry(row, mended)])
     return "sent"
+
+
+def _mark(number: int, became: str) -> None:
+    with transaction() as connection:
+        if became == "nothing":
+            quarantine.drop(connection, number, now())
+        elif became == "sent":
+            quarantine.mark_retried(connection, number, now())
 
 
 def _entry(row: Any, mended: bytes | None) -> Fields:

@@ -36,6 +36,8 @@ class TableAsker:
             index = _index(match, say, path, path.stat().st_mtime_ns)
         except OSError as error:
             raise Refused(f"{path.name} cannot be read: {error.strerror}") from error
+        if isinstance(index, str):
+            raise Refused(index)
         return dict(index.get((question.kind, question.value), {}))
 
 
@@ -44,7 +46,15 @@ Columns = tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=8)
-def _index(match: Columns, say: Columns, path: Path, _changed: int) -> Index:
+def _index(match: Columns, say: Columns, path: Path, _changed: int) -> Index | str:
+    """Return a table, or what is wrong with it: that, too, is found out once, and not with every question."""
+    try:
+        return _read(match, say, path)
+    except Refused as error:
+        return str(error)
+
+
+def _read(match: Columns, say: Columns, path: Path) -> Index:
     wanted = [column for _, column in (*match, *say)]
     found: Index = {}
     rows = _parquet(path, wanted) if path.suffix == ".parquet" else _csv(path, wanted)
@@ -88,10 +98,9 @@ def _csv(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path, wanted: list[str]) -> Iterator[dict[str, Any]]:
-    names = parquet.names(path)
-    _need(path, names, wanted)
-    for _, cells in parquet.rows(path):
-        yield dict.fromkeys(names) | {name: _whole(value) for name, value in cells.items()}
+    _need(path, parquet.names(path), wanted)
+    for _, cells in parquet.rows(path, only=wanted):
+        yield dict.fromkeys(wanted) | {name: _whole(value) for name, value in cells.items()}
 
 
 def _whole(value: Any) -> Any:

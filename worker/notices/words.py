@@ -142,7 +142,7 @@ WHY_YOU: Final[dict[str, Pair]] = {
         "You have the most room in {pool} right now",
     ),
     "owner": (
-        "このお客様のアカウントをご担当、または以前このお客様をご担当のためです",
+        "このお客様のアカウントのご担当、または以前のご担当でいらっしゃるためです",
         "You own the account, or had this person before",
     ),
     "escalation": (

@@ -48,7 +48,7 @@ def test_an_offer_in_english_says_the_same() -> None:
     assert all(ord(ch) < 0x3000 for ch in text)
 
 
-@pytest.mark.parametrize("lang, true", [("ja", "以前このお客様をご担当"), ("en", "had this person before")])
+@pytest.mark.parametrize("lang, true", [("ja", "以前のご担当"), ("en", "had this person before")])
 def test_a_former_owner_is_not_told_that_the_account_is_theirs(lang: Any, true: str) -> None:
     """`owner` gives a lead to the account's owner, and to who had the person before."""
     body = a_body(lang)
