@@ -13,6 +13,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "company": ("会社", "Company"),
     "title": ("部署・役職", "Department, title"),
     "why_you": ("なぜあなたに", "Why you"),
+    "why_you.form": ("{why}（{pool}、規則: {rule}）", "{why} ({pool}; rule: {rule})"),
     "why_now": ("なぜ今", "Why now"),
     "judged": ("評価", "Judged"),
     "did": ("最近の行動", "Lately"),
@@ -104,6 +105,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "strategy.round_robin": ("順番", "your turn"),
     "strategy.least_loaded": ("手持ちが少ないため", "you have the most room"),
     "strategy.best_match": ("最も適した担当", "you match it best"),
+    "strategy.claim": ("最初に名乗り出たため", "you claimed it first"),
     "strategy.escalation": ("他の担当者が対応できなかったため", "nobody else could take it"),
     # the front page
     "home.lead": ("見込み客を、マーケティングから営業へ、落とさずに渡します。", "Carries a lead from marketing to sales without dropping it."),
