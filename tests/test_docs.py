@@ -16,7 +16,7 @@ from routing_rules.fields import ACTIVITY_PREFIX, FIELDS, OPERATORS
 from schemas.event import EVENT_TYPES, Event, EventData, understand
 from schemas.rulebook.book import FILES
 from schemas.rulebook.channels import ChannelKind
-from worker import rulebook_yaml
+from worker import rulebook_files, rulebook_yaml
 from worker.cli.main import app
 from worker.intake.adapters.registry import ADAPTERS
 from worker.notices import words
@@ -236,3 +236,16 @@ def test_link_leads_somewhere(source: str, target: str) -> None:
     assert path.is_relative_to(ROOT)
     assert path.exists()
     assert not anchor or anchor in anchors(path)
+
+
+def test_the_change_of_a_rule_that_the_readme_teaches_is_fit_to_be_published() -> None:
+    """One rule and one example are edited, as README and rulebook.md say, and nothing else is in the way."""
+    texts = rulebook_files.read_texts(rulebook_files.EXAMPLE)
+    scoring = texts["scoring.yaml"]
+    for before, after in (
+        ("pricing_view: {points: 10,", "pricing_view: {points: 20,"),
+        ("engagement: 30}", "engagement: 40}"),
+    ):
+        assert scoring.count(before) == 1
+        scoring = scoring.replace(before, after)
+    rulebook_files.check({**texts, "scoring.yaml": scoring}, 1_795_000_000_000)

@@ -49,7 +49,9 @@ def add(
     """
     _known(rep, loaded)
     if ends <= starts:
-        raise Refused(f"the absence ends ({ends:%Y-%m-%d %H:%M}) before it starts ({starts:%Y-%m-%d %H:%M})")
+        raise Refused(
+            f"the absence would start at {starts:%Y-%m-%d %H:%M} and end at {ends:%Y-%m-%d %H:%M}; it must end later"
+        )
     if ends - starts > LONGEST:
         raise Refused(f"longer than {LONGEST.days} days: make {rep} inactive in team.yaml instead")
     overlapping = run(

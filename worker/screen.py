@@ -1,6 +1,7 @@
 """Words and times as people see them on a screen; text from outside is shown and never interpreted."""
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -22,13 +23,18 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def safe(value: Any) -> str:
-    """Return a cell's text without markup and control characters."""
+    """Return a cell's text without markup and control characters; blanks stay, U+3000 of Japanese among them."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
         return local_time(value)
-    text = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
+    text = "".join(ch if _is_shown(ch) else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
     return escape(text)
+
+
+def _is_shown(char: str) -> bool:
+    """Whether a character does no more than show; Python holds no blank but U+0020 to be printable."""
+    return char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

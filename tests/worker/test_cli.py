@@ -16,6 +16,7 @@ from worker.cli.main import app
 from worker.delivering import deliver_due
 from worker.handing import hand_over
 from worker.now import now
+from worker.screen import safe
 from worker.store.db import in_transaction, run, transaction
 
 WHO = "hanako@sakura.example.co.jp"
@@ -412,3 +413,9 @@ def test_explain_is_japanese_throughout(handed: System) -> None:
         ):
             assert not re.search(rf"\b{word}\b", output), output
     assert tasuki("lead", "explain", WHO, "--lang", "fr").exit_code == 2
+
+
+def test_a_screen_keeps_the_blanks_of_japanese_and_shows_control_characters_as_marks() -> None:
+    """The ideographic space and the no-break space are no control characters; a bell and an override are."""
+    assert safe("11/24\u00a023:56\u3000デモ依頼") == "11/24\u00a023:56\u3000デモ依頼"
+    assert safe("a\x07b\u202ec\n") == "a\ufffdb\ufffdc\ufffd"

@@ -63,7 +63,7 @@ def test_an_absence_is_entered_listed_and_taken_back(system: System) -> None:
     [
         (["add", "suzuki", "--from", "2026-12-07", "--to", "2026-12-08"], "no rep is called suzuki"),
         (["add", REP, "--from", "tomorrow", "--to", "2026-12-08"], "'tomorrow' is neither a day nor an instant"),
-        (["add", REP, "--from", "2026-12-09", "--to", "2026-12-07"], "ends (2026-12-08 00:00) before it starts"),
+        (["add", REP, "--from", "2026-12-09", "--to", "2026-12-07"], "end at 2026-12-08 00:00; it must end later"),
         (["add", REP, "--from", "2026-12-09", "--to", "2028-12-07"], "make suzuki_haruka inactive"),
         (["remove", "77"], "there is no absence 77"),
         (["import", REP, "nowhere.ics"], "cannot be read"),

@@ -78,7 +78,8 @@ def import_(
         Path | None, typer.Option("--report", help="Write what became of each line into this CSV.")
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", help="Where refused lines go; FILE.rejects.csv otherwise.")
+        Path | None,
+        typer.Option("--rejects", help="Where refused lines go; fair.rejects.csv for fair.csv otherwise."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -87,7 +88,7 @@ def import_(
     Columns are known by their names, Japanese or English (氏名, 会社名, メールアドレス, Job Title, ...). UTF-8 and
     Shift_JIS are told apart, and so are Excel's dialects. Look at a list with --dry-run first.
 
-    Refused lines go to FILE.rejects.csv with reason and mend: mend them there, and import that file. The same line
+    Those of fair.csv that are refused go to fair.rejects.csv with reason and mend: mend them there, and import that file. The same line
     twice has one effect, so a whole file may be imported again, too. Leads go to sales when they are ready; years
     of history are for `tasuki backfill`.
 

@@ -235,6 +235,12 @@ def _crm() -> list[Finding]:
     return [("look" if found["failing"] or found["refused"] else "ok", "CRM", words)]
 
 
+def _away_words(error: redis.RedisError | DBAPIError) -> str:
+    """Return what kind of error a store met, and where to look; never its text, which may hold a password."""
+    name = "TASUKI_REDIS_URL" if isinstance(error, redis.RedisError) else "TASUKI_DATABASE_URL"
+    return f"{type(error).__name__}; is it running, and are address, user and password of {name} right?"
+
+
 @command
 def doctor(
     quick: Annotated[
@@ -257,7 +263,7 @@ def doctor(
         try:
             found += look()
         except (TasukiError, redis.RedisError, DBAPIError) as error:
-            words = str(error) if isinstance(error, TasukiError) else type(error).__name__
+            words = str(error) if isinstance(error, TasukiError) else _away_words(error)
             found.append(("bad", name, f"cannot be looked at: {words}"))
     if as_json:
         print_json({"ok": all(level != "bad" for level, _, _ in found), "findings": [

@@ -40,7 +40,7 @@ def list_(
 ) -> None:
     """List assignments, the clock that is due first at the top.
 
-    Example: tasuki handoff list --rep sato
+    Example: tasuki handoff list --rep yoshida_hina
     """
     with transaction() as connection:
         _require_known(connection, rep, pool)
@@ -94,7 +94,7 @@ def _act(
 def accept(number: Number, rep: Rep = None, as_json: JsonFlag = False) -> None:
     """Accept a lead: ends the accept clock and starts the contact clock.
 
-    Example: tasuki handoff accept 17 --rep sato
+    Example: tasuki handoff accept 17 --rep yoshida_hina
     """
     _act(number, "accept", rep, as_json)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.errors import Away, NotUnderstood, Refused
+from schemas.errors import Away, NotUnderstood, Refused, RulebookError
 from schemas.event import understand
 from worker import queue
 from worker.cli.common import (
@@ -55,7 +55,10 @@ def lint(
     path = file or settings().sources
     if path is None:
         raise Refused("no file is given and TASUKI_SOURCES is not set")
-    loaded = source_files.load(path, os.environ)
+    try:
+        loaded = source_files.load(path, os.environ)
+    except RulebookError as error:
+        raise Refused(f"the sources were refused\n{error}") from None
     if as_json:
         print_json(
             {"ok": True, "sources": sorted(loaded.sources), "warnings": [str(one) for one in loaded.warnings]}

@@ -34,6 +34,7 @@ from worker.screen import safe
 from worker.store import leads, reading
 from worker.store.db import transaction
 from worker.store.leads import LeadRow
+from worker.zone import local_day_time
 
 _NEEDS = {"ja": "引き渡しまで", "en": "until it is ready"}
 _BOOK = {"ja": "ルールブック", "en": "rulebook"}
@@ -75,7 +76,7 @@ def explain_decisions(who: str, number: int, lang: Lang, *, as_json: bool) -> No
         return
     for one in told:
         before, after = (_stage(one[stage], lang) or "-" for stage in ("from_stage", "to_stage"))
-        head = f"{one['decision_id']}  {one['at']:%Y-%m-%d %H:%M} UTC  {before} → {after}"
+        head = f"{one['decision_id']}  {local_day_time(one['at'])}  {before} → {after}"
         console.print(f"\n[bold]{safe(head)}[/bold] ({_BOOK[lang]} {one['rulebook_version']})")
         console.print(safe(one["sentence"]), soft_wrap=True)
         if one["table"]:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
+import redis
 import typer
 from rich.progress import Progress
 
@@ -94,6 +95,10 @@ def _append(entries: list[Fields]) -> None:
                     queue.append(chunk)
                     break
                 except Away as away:
+                    if isinstance(away.__cause__, redis.AuthenticationError):
+                        raise Refused(
+                            "the queue (Valkey) does not know this user and password; mend TASUKI_REDIS_URL"
+                        ) from None
                     if time.monotonic() > until:
                         raise
                     errors.print(f"{away}; trying again")

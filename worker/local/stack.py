@@ -55,8 +55,11 @@ class Stack:
         return self
 
     def exports(self) -> str:
-        """Return the shell lines that let another terminal talk to these servers."""
-        return "\n".join(f"  export {name}='{value}'" for name, value in self.env.items())
+        """Return the shell lines that let other programs talk to these servers, psql and pg_dump among them."""
+        return "\n".join(
+            f"  export {name}='{value.replace('postgresql+psycopg://', 'postgresql://')}'"
+            for name, value in self.env.items()
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -81,7 +81,15 @@ def lead_rows(
         ("who", lead.get("name") or reader.say("hidden.who", lead=held.lead_id)),
         ("company", lead.get("company")),
         ("title", " ".join(part for part in (lead.get("department"), lead.get("title")) if part)),
-        ("why_you", f"{strategy_words(held.strategy, lang)} ({place}, {route_name(held.rule, book, lang)})"),
+        (
+            "why_you",
+            reader.say(
+                "why_you.form",
+                why=strategy_words(held.strategy, lang),
+                pool=place,
+                rule=route_name(held.rule, book, lang),
+            ),
+        ),
         ("why_now", rule_name(reading.ready_rule(connection, held.lead_id), book, lang)),
         ("judged", " / ".join(part for part in (standing.fit_grade, stage) if part)),
         ("did", lead.get("activities")),

@@ -13,6 +13,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "company": ("会社", "Company"),
     "title": ("部署・役職", "Department, title"),
     "why_you": ("なぜあなたに", "Why you"),
+    "why_you.form": ("{why}（{pool}、規則: {rule}）", "{why} ({pool}; rule: {rule})"),
     "why_now": ("なぜ今", "Why now"),
     "judged": ("評価", "Judged"),
     "did": ("最近の行動", "Lately"),
