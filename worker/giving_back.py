@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.judge import judge
-from schemas.errors import ReasonNeeded, Refused
+from schemas.errors import DealOpen, ReasonNeeded, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
 from worker import nurturing
@@ -28,6 +28,7 @@ def give_back(
     known = loaded.book.reasons
     if reason is None or reason not in known:
         raise ReasonNeeded(f"{what} needs a reason of nurture.yaml: {', '.join(known)}")
+    _require_no_deal(connection, held.lead_id)
     if what == "decline":
         require_quota(connection, held, loaded, now)
     chosen = known[reason]
@@ -49,6 +50,20 @@ def give_back(
     _recycle(connection, held, chosen, now, loaded, rule)
     track = f" on track {chosen.track}" if chosen.track else " where it was"
     return f"{said}; back to nurture{track}", freed
+
+
+def _require_no_deal(connection: Connection, lead_id: int) -> None:
+    """Refuse to give back a lead whose opportunity is open: the CRM's word outweighs the rep's at the next event.
+
+    The lead would leave the line, the track or the colleague it was given to, and be in sales with nobody.
+    """
+    row = leads.read_lead(connection, lead_id)
+    if row is None or row.standing.lifecycle_stage != "sql":
+        return
+    if any(deal.status == "opened" for deal in row.state.deals.values()):
+        raise DealOpen(
+            f"lead {lead_id} has an opportunity open in the CRM; set it to lost there, or give it to a colleague there"
+        )
 
 
 def line_row(held: Any, reason: str, *, hops: int) -> dict[str, Any]:
