@@ -203,6 +203,24 @@ def test_a_lead_that_asked_to_talk_after_its_deal_was_lost_can_be_given_back(sys
     assert system.broken() == []
 
 
+def test_handing_back_enrols_nobody_who_asked_us_not_to_write(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason names a track; permission to mail was withdrawn meanwhile, and the phone is still allowed."""
+    monkeypatch.setenv("TASUKI_MA_URL", "http://127.0.0.1:1/ma")
+    settings.cache_clear()
+    system.send([event(1, email=HANAKO, phone="03-5555-0101", **READY)])
+    system.drain_here()
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    system.send([event(2, "lead.consent", email=HANAKO, consent={"email": False})])
+    system.drain_here()
+    held = system.one("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL")
+    in_transaction(lambda c: act(c, held, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert system.sql("SELECT lifecycle_stage, track FROM tasuki.lead") == [("nurture", None)]
+    assert system.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == 0
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE receiver = 'ma'") == 0
+
+
 # --- sales activities ---------------------------------------------------------------------------------------------
 
 NOW = "2026-11-24T11:05:00+09:00"
