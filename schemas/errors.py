@@ -81,6 +81,10 @@ class ReasonNeeded(Refused):
     """An act needs a reason of the rulebook, and none or an unknown one was given."""
 
 
+class DealOpen(Refused):
+    """The CRM has an opportunity of the lead open: it is ended there, and no rep hands the lead back before."""
+
+
 class QuotaUsedUp(Refused):
     """The pool lets a rep decline so many leads a day and no more; the lead stays with the rep."""
 

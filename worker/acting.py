@@ -43,7 +43,8 @@ def act(
     Raises:
         Overtaken: the assignment has ended; the message says how and when.
         Refused: there is no such assignment (NotFound), it is another rep's (NotYours), the reason is not in
-            the rulebook (ReasonNeeded), too many were declined (QuotaUsedUp), or it was not accepted yet.
+            the rulebook (ReasonNeeded), too many were declined (QuotaUsedUp), its opportunity is open (DealOpen), or it was not
+            accepted yet.
 
     """
     gives_back = what in ("decline", "recycle")

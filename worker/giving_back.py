@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.judge import judge
-from schemas.errors import ReasonNeeded, Refused
+from schemas.errors import DealOpen, ReasonNeeded, Refused
 from schemas.handover import Act
 from schemas.rulebook.nurture import RecycleReason
 from worker import nurturing
@@ -28,6 +28,7 @@ def give_back(
     known = loaded.book.reasons
     if reason is None or reason not in known:
         raise ReasonNeeded(f"{what} needs a reason of nurture.yaml: {', '.join(known)}")
+    _require_no_deal(connection, held.lead_id)
     if what == "decline":
         require_quota(connection, held, loaded, now)
     chosen = known[reason]
@@ -51,6 +52,20 @@ def give_back(
     return f"{said}; back to nurture{track}", freed
 
 
+def _require_no_deal(connection: Connection, lead_id: int) -> None:
+    """Refuse to give back a lead whose opportunity is open: the CRM's word outweighs the rep's at the next event.
+
+    The lead would leave the line, the track or the colleague it was given to, and be in sales with nobody.
+    """
+    row = leads.read_lead(connection, lead_id)
+    if row is None or row.standing.lifecycle_stage != "sql":
+        return
+    if any(deal.status == "opened" for deal in row.state.deals.values()):
+        raise DealOpen(
+            f"lead {lead_id} has an opportunity open in the CRM; set it to lost there, or give it to a colleague there"
+        )
+
+
 def line_row(held: Any, reason: str, *, hops: int) -> dict[str, Any]:
     """Return the row that puts a lead back into the line, never to be offered to this rep again."""
     return {
@@ -66,25 +81,31 @@ def _recycle(
 ) -> None:
     """Hand the lead back to marketing, away from sales for its cool-down: on the reason's track, else where it was."""
     until = now + timedelta(seconds=reason.cool_down)
-    track = reason.track or _where_it_was(connection, held.lead_id, loaded)
+    track: str | None = reason.track or _where_it_was(connection, held.lead_id, loaded)
+    review, stopped = _next_look(connection, held.lead_id, track, now, until, loaded)
+    if stopped is not None:  # whom nobody may write to is enrolled by no rep's word
+        track = None
     run(
         connection,
         "UPDATE tasuki.lead SET recycle_count = recycle_count + 1, recycled_at = :now, cool_down_until = :until,"
-        " track = coalesce(:track, track), review_at = :review WHERE lead_id = :l",
+        " track = :track, review_at = :review WHERE lead_id = :l",
         now=now, until=until, track=track, l=held.lead_id,
-        review=_next_look(connection, held.lead_id, track, now, until, loaded),
+        review=review,
     )  # fmt: skip
     move_lead(connection, held, now, stage="nurture", rule=rule, loaded=loaded)
-    nurturing.follow_tracks(connection, {held.lead_id: (track, rule)}, loaded, now)
+    nurturing.follow_tracks(connection, {held.lead_id: (track, stopped or rule)}, loaded, now)
 
 
 def _next_look(
-    connection: Connection, lead_id: int, track: str, now: datetime, until: datetime, loaded: Loaded
-) -> datetime:
-    """Return when a lead that was handed back is looked at again: at the end of its cool-down, or sooner."""
+    connection: Connection, lead_id: int, track: str | None, now: datetime, until: datetime, loaded: Loaded
+) -> tuple[datetime, str | None]:
+    """Return when a lead that was handed back is looked at again, and the rule by which it is on no track, if one is.
+
+    That is at the end of its cool-down, or sooner.
+    """
     row = leads.read_lead(connection, lead_id)
     if row is None:
-        return until
+        return until, None
     standing = msgspec.structs.replace(
         row.standing,
         lifecycle_stage="nurture",
@@ -93,11 +114,10 @@ def _next_look(
         cool_down_until_ms=ms(until),
     )
     judged = judge(row.state, standing, loaded.book, ms(now), row.account_owner)
-    return (
-        until
-        if judged.review_at_ms is None
-        else min(until, datetime.fromtimestamp(judged.review_at_ms / 1_000, UTC))
-    )
+    stopped = judged.reasons.rule if judged.lifecycle_stage == "nurture" and judged.track is None else None
+    if judged.review_at_ms is None:
+        return until, stopped
+    return min(until, datetime.fromtimestamp(judged.review_at_ms / 1_000, UTC)), stopped
 
 
 def _where_it_was(connection: Connection, lead_id: int, loaded: Loaded) -> str:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from typer.testing import CliRunner
 
+from schemas.errors import DealOpen
 from schemas.lead import Deal
 from tests.fixtures.clocks import put_in_force
 from tests.fixtures.system import READY, System, event
@@ -160,6 +161,64 @@ def test_of_a_lead_that_was_merged_it_goes_to_the_one_that_is_left(system: Syste
 
     assert system.sql("SELECT lifecycle_stage FROM tasuki.lead WHERE merged_into IS NULL") == [("won",)]
     assert system.broken() == []
+
+
+@pytest.mark.parametrize("reason", ["too_busy", "not_now", "student_or_private"])
+def test_a_lead_with_an_open_deal_is_given_back_in_the_crm(system: System, reason: str) -> None:
+    """The next page view would make it `sql` again, out of the line or off the track, and with nobody."""
+    system.send([event(1, email=HANAKO, **READY)])
+    system.drain_here()
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    system.send([OPENED])
+    system.drain_here()
+    held = system.one("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL")
+    with pytest.raises(DealOpen, match="lost there"):
+        in_transaction(lambda c: act(c, held, "recycle", rulebooks.current(c), now(), reason=reason))
+    system.send([event(2, email=HANAKO, time="2026-11-24T10:30:00+09:00")])
+    system.drain_here()
+    assert stage(system) == "sql"
+    assert system.sql("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL") == [(held,)]
+
+    system.send([{**outcome("l", "lost", reason="価格"), "time": "2026-11-24T10:45:00+09:00"}])
+    system.drain_here()
+    assert stage(system) == "lost"
+    assert system.one("SELECT count(*) FROM tasuki.assignment WHERE ended_at IS NULL") == 0
+    assert system.broken() == []
+
+
+def test_a_lead_that_asked_to_talk_after_its_deal_was_lost_can_be_given_back(system: System) -> None:
+    """The rep has it still, and no deal is open any more: what they say of it holds."""
+    system.send([event(1, email=HANAKO, **READY)])
+    system.drain_here()
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    system.send([OPENED])
+    system.drain_here()
+    system.send([outcome("l", "lost", 13)])  # reported late: the demo was asked for on the day after
+    system.drain_here()
+    held = system.one("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL")
+    in_transaction(lambda c: act(c, held, "recycle", rulebooks.current(c), now(), reason="not_now"))
+    system.send([event(2, email=HANAKO, time="2026-11-24T10:30:00+09:00")])
+    system.drain_here()
+    assert stage(system) == "nurture"
+    assert system.broken() == []
+
+
+def test_handing_back_enrols_nobody_who_asked_us_not_to_write(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason names a track; permission to mail was withdrawn meanwhile, and the phone is still allowed."""
+    monkeypatch.setenv("TASUKI_MA_URL", "http://127.0.0.1:1/ma")
+    settings.cache_clear()
+    system.send([event(1, email=HANAKO, phone="03-5555-0101", **READY)])
+    system.drain_here()
+    in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+    system.send([event(2, "lead.consent", email=HANAKO, consent={"email": False})])
+    system.drain_here()
+    held = system.one("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL")
+    in_transaction(lambda c: act(c, held, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert system.sql("SELECT lifecycle_stage, track FROM tasuki.lead") == [("nurture", None)]
+    assert system.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == 0
+    assert system.one("SELECT count(*) FROM tasuki.outbox WHERE receiver = 'ma'") == 0
 
 
 # --- sales activities ---------------------------------------------------------------------------------------------

@@ -426,6 +426,19 @@ def test_the_quota_of_declines_is_told_with_its_end(web: Web) -> None:
     assert web.system.one("SELECT ended_at FROM tasuki.assignment WHERE assignment_id = :a", a=number) is None
 
 
+def test_with_an_open_deal_the_page_says_that_it_is_ended_in_the_crm(web: Web) -> None:
+    """Handed back here, the lead would be in sales again at its next event, with nobody."""
+    path = web.link(*web.offer(), "decline")
+    email = web.system.one("SELECT email FROM tasuki.lead")
+    web.system.send([event("deal", "outcome.opened", subject=email, opportunity="006")])
+    web.system.drain_here()
+    assert web.system.one("SELECT lifecycle_stage FROM tasuki.lead") == "sql"
+    answer = web.press(path, reason="too_busy")
+
+    assert (answer.status_code, "商談が進行中" in answer.text) == (409, True)
+    assert web.system.one("SELECT ended_at FROM tasuki.assignment") is None
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
-from schemas.errors import NotFound, QuotaUsedUp, ReasonNeeded, Refused
+from schemas.errors import DealOpen, NotFound, QuotaUsedUp, ReasonNeeded, Refused
 from worker import links, rulebooks
 from worker.acting import Answer
 from worker.links import Link
@@ -160,6 +160,8 @@ def _told(refusal: Refused | None, reader: Reader) -> tuple[int, str]:
         return 422, reader.say("reason_needed")
     if isinstance(refusal, _NoteTooLong):
         return 422, reader.say("note_long")
+    if isinstance(refusal, DealOpen):
+        return 409, reader.say("deal_open")
     if isinstance(refusal, QuotaUsedUp):
         if refusal.renews_at is None:
             return 409, reader.say("quota.never")

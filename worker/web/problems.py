@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from schemas.errors import Away, NotFound, NotYours, Overtaken, QuotaUsedUp, ReasonNeeded, Refused
+from schemas.errors import Away, DealOpen, NotFound, NotYours, Overtaken, QuotaUsedUp, ReasonNeeded, Refused
 from worker.store.db import is_away
 
 #: Prefix of every `type`.
@@ -83,6 +83,8 @@ def of_error(error: Exception) -> JSONResponse:
         return problem(
             409, "quota-used-up", str(error), quota=error.quota, renews_at=as_text(error.renews_at)
         )
+    if isinstance(error, DealOpen):
+        return problem(409, "deal-open", str(error))
     if isinstance(error, Refused):
         return problem(409, "refused", str(error))
     if isinstance(error, Away) or is_away(error):

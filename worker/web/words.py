@@ -93,6 +93,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "reason_needed": ("理由を選んでください。", "Choose a reason."),
     "note_long": ("補足は1,000文字までです。", "At most 1,000 characters, please."),
     "quota": ("本日辞退できる件数（{quota}件）に達しました。{at} に再び辞退できます。リードはあなたの担当のままです。", "You have declined {quota} today, and no more can be. You can again from {at}. The lead stays with you."),
+    "deal_open": ("CRMで商談が進行中のため、リードを戻せません。CRMで商談を失注にするか、担当者を変更してください。", "The CRM has an opportunity of this lead open, so it cannot be handed back. Set it to lost in the CRM, or give it to a colleague there."),
     "quota.never": ("このプールのリードは辞退できません。リードはあなたの担当のままです。", "Leads of this pool cannot be declined. The lead stays with you."),
     "refused": ("実行できませんでした。", "It could not be done."),
     # other pages
