@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def test_help_teaches_by_an_example(command: list[str]) -> None:
 
     assert result.exit_code == 0
     assert "tasuki " in result.output
+
+
+def test_the_version_is_told() -> None:
+    """Whoever reports a fault is asked for it first."""
+    result = tasuki("--version")
+    assert (result.exit_code, result.output) == (0, f"tasuki {version('tasuki')}\n")
 
 
 def test_wrong_usage_is_exit_2() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,19 @@ def answers(base: str) -> bool:
         return httpx2.get(f"{base}/healthz").status_code == 200
     except httpx2.TransportError:
         return False
+
+
+def test_a_port_that_is_taken_is_refused(system: System) -> None:
+    """One line with the mend, and not a word of listening before."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "worker.cli.main", "web", "--port", str(port)]
+        told = subprocess.run(
+            command, check=False, env={**os.environ}, capture_output=True, text=True, timeout=60
+        )
+    assert told.returncode == 1
+    assert "listening" not in told.stderr
+    assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in " ".join(told.stderr.split())
 
 
 def watched(supervisor: WebSupervisor) -> WebSupervisor:

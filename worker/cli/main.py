@@ -1,5 +1,8 @@
 """`tasuki`: carries a lead from marketing to sales without dropping it."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from worker.cli import (
@@ -36,6 +39,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tasuki {version('tasuki')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    told: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take what stands before every command."""
+
+
 app.command("demo")(demo.demo)
 app.command("up")(run.up)
 app.command("worker")(run.worker)

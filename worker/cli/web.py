@@ -21,8 +21,9 @@ def web(
 
     Example: tasuki web --host 0.0.0.0 --port 8321
     """
-    from worker.web.serve import serve
+    from worker.web.serve import listen, serve
 
     where = (host or settings().web_host, port or settings().web_port)
+    listening = listen(*where)
     errors.print(f"listening on http://{where[0]}:{where[1]}", markup=False)
-    serve(*where)
+    serve(listening)

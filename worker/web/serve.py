@@ -1,10 +1,12 @@
 """Runs the web in one process, until SIGTERM or SIGINT."""
 
 import gc
+import socket
 from typing import Final
 
 import uvicorn
 
+from schemas.errors import Refused
 from worker.settings import settings
 from worker.web.app import create_app
 from worker.web.bounded_http import BoundedProtocol
@@ -25,11 +27,29 @@ def config(host: str, port: int) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def serve(host: str, port: int) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        Refused: it is not to be had.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise Refused(
+            f"{host}:{port} cannot be listened on ({reason}); choose another with --host and --port"
+        ) from None
+
+
+def serve(listening: socket.socket) -> None:
     """Serve until asked to stop."""
+    host, port = listening.getsockname()[:2]
     server = uvicorn.Server(config(host, port))
     # A full collection looks at all that was imported, and everybody waits a tenth of a second for it.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    server.run()
+    server.run(sockets=[listening])
