@@ -47,9 +47,9 @@ def give_back(
     if chosen.then == "disqualify":
         move_lead(connection, held, now, stage="disqualified", rule=rule, loaded=loaded)
         return f"{said}; disqualified", freed
-    _recycle(connection, held, chosen, now, loaded, rule)
-    track = f" on track {chosen.track}" if chosen.track else " where it was"
-    return f"{said}; back to nurture{track}", freed
+    track = _recycle(connection, held, chosen, now, loaded, rule)
+    where = "no track" if track is None else f"track {track}"
+    return f"{said}; back to nurture on {where}", freed
 
 
 def _require_no_deal(connection: Connection, lead_id: int) -> None:
@@ -78,8 +78,11 @@ def line_row(held: Any, reason: str, *, hops: int) -> dict[str, Any]:
 
 def _recycle(
     connection: Connection, held: Any, reason: RecycleReason, now: datetime, loaded: Loaded, rule: str
-) -> None:
-    """Hand the lead back to marketing, away from sales for its cool-down: on the reason's track, else where it was."""
+) -> str | None:
+    """Hand the lead back to marketing, away from sales for its cool-down: on the reason's track, else where it was.
+
+    Return the track; None where the lead is on none.
+    """
     until = now + timedelta(seconds=reason.cool_down)
     track: str | None = reason.track or _where_it_was(connection, held.lead_id, loaded)
     review, stopped = _next_look(connection, held.lead_id, track, now, until, loaded)
@@ -94,6 +97,7 @@ def _recycle(
     )  # fmt: skip
     move_lead(connection, held, now, stage="nurture", rule=rule, loaded=loaded)
     nurturing.follow_tracks(connection, {held.lead_id: (track, stopped or rule)}, loaded, now)
+    return track
 
 
 def _next_look(

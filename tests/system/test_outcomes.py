@@ -215,7 +215,8 @@ def test_handing_back_enrols_nobody_who_asked_us_not_to_write(
     system.send([event(2, "lead.consent", email=HANAKO, consent={"email": False})])
     system.drain_here()
     held = system.one("SELECT assignment_id FROM tasuki.assignment WHERE ended_at IS NULL")
-    in_transaction(lambda c: act(c, held, "decline", rulebooks.current(c), now(), reason="not_now"))
+    done = in_transaction(lambda c: act(c, held, "decline", rulebooks.current(c), now(), reason="not_now"))
+    assert done.done == "declined; back to nurture on no track"
     assert system.sql("SELECT lifecycle_stage, track FROM tasuki.lead") == [("nurture", None)]
     assert system.one("SELECT count(*) FROM tasuki.track_stay WHERE left_at IS NULL") == 0
     assert system.one("SELECT count(*) FROM tasuki.outbox WHERE receiver = 'ma'") == 0
