@@ -1,12 +1,12 @@
 """A lead as neutral facts, read at the moment it is written: what any CRM may be told, in words people read."""
 
-import unicodedata
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from routing_rules.explain import activity_name, buying_stage_name, persona_name, rule_name, track_name
 from schemas.base import Lang
 from schemas.lead import LeadState
+from worker.names import full_name, split_name
 from worker.rulebooks import Loaded
 from worker.settings import settings
 from worker.store.leads import decode_state
@@ -138,37 +138,3 @@ def _next_step(row: Any, where: str, lang: Lang) -> dict[str, Any]:
     return (
         said if due is None else {**said, "next_step_due": due.astimezone(UTC).isoformat(timespec="seconds")}
     )
-
-
-def full_name(family: str | None, given: str | None) -> str | None:
-    """Return a name in the order in which it is said: 佐藤 花子, Hanako Sato."""
-    parts = (family, given) if is_east_asian(f"{family or ''}{given or ''}") else (given, family)
-    return " ".join(part for part in parts if part) or None
-
-
-def is_east_asian(text: str) -> bool:
-    """Tell whether a name is written in Han, kana or hangul, in which the family name stands first."""
-    return any(
-        unicodedata.name(char, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "HALFWIDTH KATAKANA"))
-        or char in "々〆ヶ"
-        for char in text
-    )
-
-
-def split_name(state: LeadState) -> tuple[str | None, str | None]:
-    """Return family and given name; one name field is taken apart only where its order is certain.
-
-    佐藤 花子 is family first; Hanako Sato is given first; SATO Hanako says by its capitals that it is not.
-    A name of one word, or of three and more, of which nobody can say which is what, is a family name as a whole.
-    """
-    family, given = state.fact("family_name"), state.fact("given_name")
-    name = state.fact("name")
-    if family or given or not name:
-        return family, given
-    words = name.split()
-    if len(words) != 2:  # noqa: PLR2004 - a family name and a given name
-        return name, None
-    first, second = words
-    if is_east_asian(name) or (first.isupper() and not second.isupper() and len(first) > 1):
-        return first, second
-    return second, first

@@ -16,6 +16,7 @@ from routing_rules.roster import Rep
 from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.lead import LeadState
 from schemas.rulebook.team import TeamFile
+from worker.names import name_of
 from worker.notices.kinds import BY_THE_WALL
 from worker.notices.routes import WEBHOOK, way_to, ways_of
 from worker.rulebooks import Loaded
@@ -51,7 +52,7 @@ def about_lead(
     ledger = by_people(state, loaded)
     return {
         "lead_id": lead_id,
-        "name": state.fact("name") or _joined(state),
+        "name": name_of(state),
         "email": state.fact("email"),
         "phone": state.fact("phone"),
         "company": state.fact("company"),
@@ -75,11 +76,6 @@ def about_lead(
         "hand_raise": _hand_raise(state, loaded),
         **extra,
     }
-
-
-def _joined(state: LeadState) -> str | None:
-    family, given = state.fact("family_name"), state.fact("given_name")
-    return " ".join(part for part in (family, given) if part) or None
 
 
 def _both(name: Any, value: str | None, loaded: Loaded) -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from routing_rules.facts import DAY_MS
 from routing_rules.outreach_words import answer_words, channel_words
 from schemas.base import Lang
 from worker.links import Link, State
+from worker.names import name_of
 from worker.notices import compose
 from worker.notices.sheet import shown
 from worker.outreach import ask_all, asked_now
@@ -61,7 +62,6 @@ def lead_rows(
         return []
     state, standing = row.state, row.standing
     book = loaded.book
-    joined = " ".join(part for part in (state.fact("family_name"), state.fact("given_name")) if part)
     pool = loaded.team.pools.get(held.pool)
     place = pool.name.say(lang) if pool is not None else held.pool
     acts = compose.activities(state, compose.by_people(state, loaded), loaded, ms(now) // DAY_MS)[:_NEWEST]
@@ -71,7 +71,7 @@ def lead_rows(
     stage = buying_stage_name(standing.buying_stage, book, lang) if standing.buying_stage else None
     lead = shown(
         {
-            "name": state.fact("name") or joined or reader.say("unnamed"), "company": state.fact("company"),
+            "name": name_of(state) or reader.say("unnamed"), "company": state.fact("company"),
             "department": state.fact("department"), "title": state.fact("title"),
             "activities": "、".join(did) if lang == "ja" else "; ".join(did),
         },

@@ -15,8 +15,9 @@ from tests.fixtures.hubspot_double import PROPERTIES
 from tests.fixtures.salesforce_double import FIELDS
 from tests.fixtures.system import MORNING_MS, event
 from worker.crm import defaults
-from worker.crm.card import FACTS, full_name, split_name
+from worker.crm.card import FACTS
 from worker.crm.mapping import CrmMapping, FieldSpec, Write, digest, fill, parse, plain
+from worker.names import full_name, split_name
 
 
 @pytest.mark.parametrize("crm", defaults.OF)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import NOW, a_compiled_book, the_team
+from tests.factories import NOW, a_compiled_book, a_state, the_team
+from worker.names import name_of
 from worker.notices.compose import Occasion, notice
 from worker.rulebooks import Loaded
 
@@ -45,3 +46,15 @@ def test_a_lead_that_nobody_holds_is_told_of_without_an_assignment() -> None:
     assert message["body"]["assignment_id"] is None
     assert message["key"] == f"claim_open:1001:{REP}:0:email"
     assert _told("claim_open", assignment_id=None, lead_id=1002)["key"] != message["key"]
+
+
+@pytest.mark.parametrize(
+    "said, name", [
+        ({"family_name": "佐藤", "given_name": "花子"}, "佐藤 花子"), ({"family_name": "Brown", "given_name": "Bob"}, "Bob Brown"),
+        ({"family_name": "Müller", "given_name": "Jörg"}, "Jörg Müller"), ({"family_name": "サトウ"}, "サトウ"),
+        ({"name": "SATO Hanako", "family_name": "Sato", "given_name": "Hanako"}, "SATO Hanako"), ({}, None),
+    ],
+)  # fmt: skip
+def test_a_person_is_called_in_the_order_of_their_names(said: dict[str, Any], name: str | None) -> None:
+    """As they said it; else by the script."""
+    assert name_of(a_state({}, **said)) == name
