@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.fixtures.system import READY, System, event
-from worker import rulebook_files, rulebooks
+from worker import queue, rulebook_files, rulebooks
 from worker.cli.main import app
 from worker.delivering import deliver_due
 from worker.handing import hand_over
@@ -92,6 +92,16 @@ def test_files_are_sent_and_judged(system: System, tmp_path: Path, name: str, ra
     assert system.applied() == count
     if name.endswith("csv"):
         assert system.one("SELECT company FROM tasuki.v_lead") == "株式会社さくら"
+
+
+def test_a_list_with_headers_of_its_own_is_pointed_to_import(system: System, tmp_path: Path) -> None:
+    """Each of its rows would go to quarantine, for nobody could be told apart."""
+    path = tmp_path / "来場者.csv"
+    path.write_text("氏名,メールアドレス\n佐藤 花子,hanako@a.example.co.jp\n", encoding="cp932")
+    result = tasuki("send", str(path))
+    assert result.exit_code == 1
+    assert "`tasuki import` reads lists" in " ".join(result.output.split())
+    assert queue.backlog() == 0
 
 
 def test_a_platforms_payload_is_sent_as_it_came(system: System) -> None:

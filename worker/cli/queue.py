@@ -137,6 +137,11 @@ def _from_csv(raw: bytes, source: str, at: str) -> Iterator[Fields]:
     names = reader.fieldnames or []
     if len(set(names)) != len(names):
         raise Refused("two columns have the same name")
+    if not {"subject", "email"}.intersection(names):
+        raise Refused(
+            "no column is called subject or email, so nobody could be told apart; `tasuki import` reads lists"
+            " with headers of their own, such as メールアドレス"
+        )
     for number, row in enumerate(reader, start=2):
         if None in row:
             raise Refused(f"line {number} has more cells than the header")
