@@ -238,9 +238,8 @@ def _sweep_clocks() -> None:
         if swept.warned or swept.breached:
             log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
         pools |= swept.pools
-        if (
-            not more or time.monotonic() >= until
-        ):  # a kill before loses nothing: the next sweep pokes who waits
+        # A kill before loses nothing: the next sweep pokes who waits.
+        if not more or time.monotonic() >= until:
             poke_pools(pools)
             pools.clear()
 

@@ -9,7 +9,7 @@ from tests.fixtures.system import System, event
 from worker import rulebooks, tasks
 from worker.rescoring import review_set
 from worker.store.db import in_transaction
-from worker.sweeping import sweep_batch
+from worker.sweeping import Swept, sweep_batch
 
 REFUSES = """
 CREATE FUNCTION tasuki.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -91,3 +91,22 @@ def test_nobody_is_warned_of_a_promise_that_is_no_more(system: System) -> None:
     assert sweep_batch(set()).breached == 0
     assert system.sql("SELECT cancelled_at IS NOT NULL, breached_at FROM tasuki.clock") == [(True, None)]
     assert system.one("SELECT count(*) FROM tasuki.outbox WHERE kind = 'warning'") == 0
+
+
+def test_a_flood_of_deadlines_goes_before_the_hand_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools are poked once at the end of a short flood; a long one lets the hand-over begin beside it."""
+    did: list[str] = []
+
+    def sweep_next(left: list[bool]) -> Swept:
+        did.append("swept")
+        return Swept(pools={"inside_sales"}, more=left.pop())
+
+    for first_s, order in ((10.0, ["swept"] * 3 + ["poked"]), (0.0, ["swept", "poked"] * 3)):
+        did.clear()
+        left = [False, True, True]
+        monkeypatch.setattr(tasks, "DEADLINES_FIRST_S", first_s)
+        monkeypatch.setattr(tasks, "sweep_batch", lambda _, left=left: sweep_next(left))
+        monkeypatch.setattr(tasks, "poke_pools", lambda pools: did.extend("poked" for _ in pools))
+        monkeypatch.setattr(tasks, "note_sweep", lambda _: None)
+        tasks._sweep_clocks()
+        assert did == order

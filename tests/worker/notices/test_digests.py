@@ -131,15 +131,20 @@ def test_a_digest_is_the_same_after_a_crash(
     assert system.one("SELECT count(*) FROM tasuki.outbox WHERE status <> 'sent'") == 0
 
 
-def test_what_a_digest_carries_moves_with_it_to_another_way(
-    system: System, slack: Slack, mails: MailBox
-) -> None:
-    """A digest that Slack refuses comes by mail, with all that is in it."""
+def offer_what_slack_refuses(system: System, slack: Slack) -> None:
+    """Offer so many leads that a digest is made, which Slack refuses and mail takes."""
     publish(DIGESTS)
     slack.answer = Response("no_service", 404)
     offer(system, 40)
     for _ in range(3):
         deliver_due(now())
+
+
+def test_what_a_digest_carries_moves_with_it_to_another_way(
+    system: System, slack: Slack, mails: MailBox
+) -> None:
+    """A digest that Slack refuses comes by mail, with all that is in it."""
+    offer_what_slack_refuses(system, slack)
 
     assert (
         system.one(
@@ -158,11 +163,7 @@ def test_who_read_a_digest_that_went_another_way_is_told_there_when_a_lead_moves
     system: System, slack: Slack, mails: MailBox
 ) -> None:
     """Slack refused the digest and mail took it: the withdrawal of one of its leads is by mail, and not in Slack."""
-    publish(DIGESTS)
-    slack.answer = Response("no_service", 404)
-    offer(system, 40)
-    for _ in range(3):
-        deliver_due(now())
+    offer_what_slack_refuses(system, slack)
     slack.answer = Response("ok")
     in_digest = system.one("SELECT min(assignment_id) FROM tasuki.outbox WHERE digest_id IS NOT NULL")
     in_transaction(lambda c: act(c, in_digest, "decline", rulebooks.current(c), now(), reason="wrong_person"))
