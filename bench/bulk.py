@@ -23,16 +23,19 @@ _NOW: Final = f"timestamptz '{BUSINESS_NOW.isoformat()}'"
 _EMAIL: Final = (
     "'tanto.' || lpad(n::text, 8, '0') || '@kaisha-' || lpad((n / 3)::text, 7, '0') || '.example.co.jp'"
 )
+#: The last look was on any of the last thirty days, in no order; the next one is never later than needed.
+_REVIEW: Final = f"least({_NOW} + interval '1 hour' + n * 7919::bigint %% 2592000 * interval '1 second', to_timestamp(t.review))"
 
 _LEADS: Final = f"""
 INSERT INTO tasuki.lead (lead_id, email, company, account_key, lifecycle_stage, persona, fit, fit_grade,
     engagement, buying_stage, track, rule, review_at, rulebook_version, state, created_at, updated_at)
 SELECT {FIRST_ID} + n, {_EMAIL}, t.company, 'domain:kaisha-' || lpad((n / 3)::text, 7, '0') || '.example.co.jp',
     'nurture', t.persona, t.fit, t.grade, t.engagement, t.buying, t.track, NULL,
-    {_NOW} + interval '30 days' + n * interval '1 second', t.version, replace(t.state, t.email, {_EMAIL}), {_NOW}, {_NOW}
+    {_REVIEW}, t.version, replace(t.state, t.email, {_EMAIL}), {_NOW}, {_NOW}
 FROM generate_series(%(first)s::integer, %(last)s) AS n
 JOIN json_to_recordset(%(templates)s::json) AS t(number integer, email text, company text, persona text,
-    fit smallint, grade text, engagement double precision, buying text, track text, version integer, state text)
+    fit smallint, grade text, engagement double precision, buying text, track text, version integer, state text,
+    review double precision)
     ON t.number = n %% %(count)s
 """
 _KEYS: Final = f"""
@@ -93,9 +96,7 @@ def open_clocks(rig: Rig, count: int, with_members: int, reps: list[str], others
     values = _values(1, count) | {
         "known": with_members, "reps": reps, "reps_count": len(reps), "others": others, "others_count": len(others),
     }  # fmt: skip
-    leads = _LEADS.replace("'nurture'", "'mql'").replace(
-        f"{_NOW} + interval '30 days' + n * interval '1 second', t.version", "NULL, t.version"
-    )
+    leads = _LEADS.replace("'nurture'", "'mql'").replace(f"{_REVIEW}, t.version", "NULL, t.version")
     _run(rig, values, leads, _ASSIGNMENTS, _CLOCKS)
 
 
@@ -144,5 +145,5 @@ def _template(number: int, lead: int, state: LeadState, judged: Judgement, versi
         "number": number, "email": profile(lead)["email"], "company": profile(lead)["company"],
         "persona": judged.persona, "fit": judged.fit, "grade": judged.fit_grade,
         "engagement": judged.engagement, "buying": judged.buying_stage, "track": judged.track,
-        "version": version, "state": encode_state(state).decode(),
+        "version": version, "state": encode_state(state).decode(), "review": (judged.review_at_ms or 0) / 1_000,
     }  # fmt: skip

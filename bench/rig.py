@@ -43,6 +43,7 @@ class Rig:
         self._exit = ExitStack()
         self._worker_pid: int | None = None
         self._next_lead = 10_000_000
+        self._watching: psycopg.Connection[Any] | None = None
         #: How often a worker ended by itself, and was started again.
         self.restarts = 0
 
@@ -195,9 +196,11 @@ class Rig:
             yield connection
 
     def number(self, sql: str) -> float:
-        """Return the one number that a query gives."""
-        with self.sql() as connection:
-            row = connection.execute(sql.encode()).fetchone()
+        """Return the one number that a query gives, on a connection that stays: each new one costs PostgreSQL 5 ms."""
+        if self._watching is None:
+            url = self.servers.database_url.replace("+psycopg", "")
+            self._watching = self._exit.enter_context(psycopg.connect(url, autocommit=True))
+        row = self._watching.execute(sql.encode()).fetchone()
         assert row is not None
         return float(row[0])
 

@@ -334,8 +334,20 @@ def _lead_row(row: LeadRow, verdict: Judgement, state: bytes, version: int, now_
     return (
         row.lead_id, email and email[1], company and company[1], row.account_key, verdict.lifecycle_stage,
         verdict.persona, verdict.fit, verdict.fit_grade, verdict.engagement, verdict.buying_stage, verdict.track,
-        verdict.reasons.rule, verdict.review_at_ms, version, state, now_ms,
+        verdict.reasons.rule, _next_look(row, verdict, now_ms), version, state, now_ms,
     )  # fmt: skip
+
+
+def _next_look(row: LeadRow, verdict: Judgement, now_ms: int) -> int | None:
+    """Return when a lead is looked at next: as stored, where that is yet to come and sooner than needed.
+
+    It is one look more in all that time, and saves each event from entering the row into every index of the leads.
+    """
+    needed, stored = verdict.review_at_ms, row.review_at_ms
+    stays = row.standing.lifecycle_stage == verdict.lifecycle_stage
+    if needed is None or stored is None or stored <= now_ms or not stays:
+        return needed
+    return min(stored, needed)
 
 
 def _decision_row(

@@ -6,7 +6,7 @@ is killed goes on where it stood, and the next batch is read only when this one 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,18 +174,19 @@ def release(progress: Progress, at_most: int) -> tuple[int, int]:
 
     The best ones go first. Each is judged as if it were live, so most stay where they are.
     """
+    ids = in_transaction(lambda connection: backfills.held(connection, at_most))
     looked = ready = 0
-    while looked < at_most:
-        size = min(RELEASED, at_most - looked)
-        count, judged = in_transaction(lambda connection, size=size: _release(connection, size))  # type: ignore[misc]
-        if not count:
-            break
+    for start in range(0, len(ids), RELEASED):
+        part = ids[start : start + RELEASED]
+        count, judged = in_transaction(lambda connection, part=part: _release(connection, part))  # type: ignore[misc]
         looked, ready = looked + count, ready + judged.ready
         progress(count)
     return looked, ready
 
 
-def _release(connection: Connection, size: int) -> tuple[int, Judged]:
-    ids = backfills.held(connection, size)
-    leads.mark_history(connection, ids, None)
-    return len(ids), rejudge(connection, ids, rulebooks.current(connection), now()) if ids else Judged()
+def _release(connection: Connection, ids: Sequence[int]) -> tuple[int, Judged]:
+    locked = backfills.lock_held(connection, ids)
+    leads.mark_history(connection, locked, None)
+    return len(locked), rejudge(
+        connection, locked, rulebooks.current(connection), now()
+    ) if locked else Judged()

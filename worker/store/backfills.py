@@ -1,5 +1,6 @@
 """How far each backfill has come: one row for each file and way of reading it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,14 +76,28 @@ def listed(connection: Connection, limit: int = 50) -> list[Any]:
     )
 
 
-def held(connection: Connection, limit: int) -> list[int]:
-    """Lock leads that are known from history only, the best ones first, and return them."""
+_HELD = "history_until IS NOT NULL AND merged_into IS NULL AND lifecycle_stage IN ('inquiry', 'nurture')"
+
+
+def held(connection: Connection, at_most: int) -> list[int]:
+    """Return leads that are known from history only, the best ones first."""
     return list(
         run(
             connection,
-            "SELECT lead_id FROM tasuki.lead WHERE history_until IS NOT NULL AND merged_into IS NULL"
-            " AND lifecycle_stage IN ('inquiry', 'nurture')"
-            " ORDER BY fit_grade, engagement DESC, lead_id LIMIT :n FOR NO KEY UPDATE SKIP LOCKED",
-            n=limit,
+            f"SELECT lead_id FROM tasuki.lead WHERE {_HELD}"  # noqa: S608 - a constant
+            " ORDER BY fit_grade, engagement DESC, lead_id LIMIT :n",
+            n=at_most,
+        ).scalars()
+    )
+
+
+def lock_held(connection: Connection, lead_ids: Sequence[int]) -> list[int]:
+    """Lock those of the leads that are still known from history only, in the order of all locks, and return them."""
+    return list(
+        run(
+            connection,
+            f"SELECT lead_id FROM tasuki.lead WHERE lead_id = ANY(:ids) AND {_HELD}"  # noqa: S608 - a constant
+            " ORDER BY lead_id FOR NO KEY UPDATE",
+            ids=list(lead_ids),
         ).scalars()
     )

@@ -32,6 +32,8 @@ class LeadRow:
     owner: str | None = None
     is_new: bool = False
     merged_into: int | None = None
+    #: When it is looked at next, as stored.
+    review_at_ms: int | None = None
     #: Its words on its company before this batch; None where no event of the batch is its.
     company_before: tuple[Any, ...] | None = None
     #: The state as it was stored, for a merge's record.
@@ -98,7 +100,7 @@ def insert_keys(connection: Connection, keys: dict[Key, int]) -> None:
 _LEAD_COLUMNS = (
     "l.lead_id, l.state, l.lifecycle_stage, l.track, l.recycle_count, l.recycled_at, l.cool_down_until,"
     " l.history_until, l.buying_stage, l.persona, l.fit_grade, l.rule, l.account_key, l.owner, l.merged_into,"
-    " a.owner AS account_owner"
+    " l.review_at, a.owner AS account_owner"
 )
 
 
@@ -140,7 +142,7 @@ def read_leads(connection: Connection, lead_ids: Iterable[int]) -> dict[int, Lea
 def _row(row: Any) -> LeadRow:
     (
         lead_id, state, stage, track, recycle_count, recycled_at, cool_down_until, history_until, buying_stage, persona,
-        fit_grade, rule, account_key, owner, merged_into, account_owner,
+        fit_grade, rule, account_key, owner, merged_into, review_at, account_owner,
     ) = row  # fmt: skip
     standing = Standing(
         stage, track, recycle_count, ms_or_none(recycled_at), ms_or_none(cool_down_until), buying_stage, persona,
@@ -148,7 +150,7 @@ def _row(row: Any) -> LeadRow:
     )  # fmt: skip
     return LeadRow(
         lead_id, _state_decoder.decode(state), standing, account_key, account_owner, owner,
-        merged_into=merged_into, before=state,
+        merged_into=merged_into, review_at_ms=ms_or_none(review_at), before=state,
     )  # fmt: skip
 
 
