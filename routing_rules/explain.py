@@ -9,6 +9,7 @@ from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
 from routing_rules.field_words import field_words, value_words
 from routing_rules.rest import rest_name
 from routing_rules.routing import OTHERWISE
+from routing_rules.strategy_words import sharing_by
 from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing, Route
 
@@ -38,14 +39,6 @@ _OPERATOR: Final = {
     "matches": ("{want}に一致することが必要", "needs to match {want}"),
 }
 
-
-_SHARING: Final = {
-    "owner": ("アカウントの担当者", "the owner of the account"),
-    "round_robin": ("順番", "in turn"),
-    "least_loaded": ("手持ちが最も少ない担当者", "whoever has the most room"),
-    "best_match": ("最も合う担当者", "whoever matches best"),
-    "claim": ("先に引き受けた担当者", "whoever claims it first"),
-}
 _OF: Final = {
     "all": ("次のすべてを満たすこと: {fields}", "all of {fields}"),
     "any": ("次のいずれかを満たすこと: {fields}", "any of {fields}"),
@@ -161,7 +154,7 @@ def sharing_words(route: Route, book: CompiledBook, lang: Lang) -> str:
     """Say how a pool shares a lead and what it is promised: `手持ちが最も少ない担当者、SLA「最優先」`."""
     policy = book.policies.get(route.sla)
     sla = _said(policy.name if policy else None, route.sla, lang)
-    how = _pick(_SHARING.get(route.strategy, (route.strategy, route.strategy)), lang)
+    how = sharing_by(route.strategy, lang)
     return f"{how}、SLA「{sla}」" if lang == "ja" else f"{how}, SLA “{sla}”"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from routing_rules.strategy_words import why_you_words, with_rule
 from schemas.base import Lang
 from worker.notices import words
 from worker.notices.kinds import OF_ANOTHER, TIMED
@@ -155,9 +156,8 @@ def _why_you(body: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
         return ()
     if why is None:  # written by a version before this one
         return (line(body["because"]),) if body.get("because") else ()
-    pair = words.OPEN_TO_YOU if body["kind"] == "claim_open" else words.WHY_YOU.get(why["strategy"])
     rule = line(named(why.get("rule_name"), lang, why["rule"]))
-    if pair is None:
-        return (rule,)
-    text = say(pair, lang, pool=named(why.get("pool"), lang, "-"))
-    return (f"{line(text)}（規則: {rule}）" if lang == "ja" else f"{line(text)} (rule: {rule})",)
+    pool = line(named(why.get("pool"), lang, "-"))
+    if body["kind"] == "claim_open":
+        return (with_rule(say(words.OPEN_TO_YOU, lang, pool=pool), rule, lang),)
+    return (why_you_words(why["strategy"], pool, rule, lang),)

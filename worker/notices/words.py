@@ -135,23 +135,6 @@ ACTION: Final[dict[str, Pair]] = {
     "decline": ("辞退する", "Decline"),
     "contacted": ("連絡済みにする", "I made contact"),
 }
-WHY_YOU: Final[dict[str, Pair]] = {
-    "round_robin": ("「{pool}」で順番が回ってきたためです", "It is your turn in {pool}"),
-    "least_loaded": (
-        "「{pool}」の中で、今お持ちのリードが最も少ないためです",
-        "You have the most room in {pool} right now",
-    ),
-    "owner": (
-        "このお客様のアカウントのご担当、または以前のご担当でいらっしゃるためです",
-        "You own the account, or had this person before",
-    ),
-    "escalation": (
-        "「{pool}」で対応できる担当者がいなかったため、責任者にお願いしています",
-        "Nobody in {pool} could take it, and you manage the pool",
-    ),
-    "best_match": ("「{pool}」の中で、このお客様に最も合うためです", "You are the best match in {pool}"),
-    "claim": ("ご自身で引き受けられたためです", "You claimed it"),
-}
 #: Of a lead that is open to a claim, which nobody has claimed yet.
 OPEN_TO_YOU: Final[Pair] = (
     "「{pool}」のご担当で、ただいま勤務時間中のためです",
