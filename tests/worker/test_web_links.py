@@ -189,8 +189,7 @@ def test_after_acceptance_a_channel_that_the_gate_closes_is_told_with_its_reason
     ]
     assert "@" not in by_night
     assert WHO["phone"] not in by_night
-    assert "電話: 相手の時間帯では連絡を控える時間です" in by_night
-    assert "2026-11-25 09:00 JST 以降" in by_night
+    assert "電話: 2026-11-25 09:00 JST まで、相手の時間帯では連絡を控える時間です" in by_night
 
 
 def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:
