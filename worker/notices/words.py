@@ -211,10 +211,14 @@ def day_time(at: datetime, zone: str, lang: Lang) -> str:
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M} ({local:%Z})"
 
 
-def short_time(at: datetime, zone: str, lang: Lang) -> str:
-    """Return an instant of the recent past, to stay on one line: `11/23 16:20`, `23 Nov 16:20`."""
+def short_time(at: datetime, zone: str, lang: Lang, now: datetime) -> str:
+    """Return an instant of the past, to stay on one line: `11/23 16:20`, `23 Nov 16:20`; with another year than now's."""
     local = at.astimezone(ZoneInfo(zone))
-    text = f"{local.month}/{local.day} {local:%H:%M}" if lang == "ja" else f"{local.day} {local:%b %H:%M}"
+    is_other = local.year != now.astimezone(local.tzinfo).year
+    if lang == "ja":
+        text = f"{f'{local.year}/' if is_other else ''}{local.month}/{local.day} {local:%H:%M}"
+    else:
+        text = f"{local.day} {local:%b}{f' {local.year},' if is_other else ''} {local:%H:%M}"
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -48,6 +48,24 @@ def test_an_offer_in_english_says_the_same() -> None:
     assert all(ord(ch) < 0x3000 for ch in text)
 
 
+@pytest.mark.parametrize(
+    "lang, same, last",
+    [
+        ("ja", ("デモ依頼、11/24 10:00）", "（11/24 10:00）", "11/23 16:00　料金"), ("デモ依頼、2026/11/24 10:00）", "（2026/11/24 10:00）", "2026/11/23 16:00　料金")),
+        ("en", ("request, 24 Nov 10:00)", "(24 Nov 10:00)", "23 Nov 16:00  Pricing"), ("request, 24 Nov 2026, 10:00)", "(24 Nov 2026, 10:00)", "23 Nov 2026, 16:00  Pricing")),
+    ],
+)  # fmt: skip
+def test_what_was_done_in_another_year_is_told_with_the_year(
+    lang: str, same: tuple[str, ...], last: tuple[str, ...]
+) -> None:
+    """A notice of January does not make last year's visit one that is still to come."""
+    for days, told in ((0, same), (38, last)):
+        now = NOW + timedelta(days=days)
+        text = as_text(make_sheet([a_body(lang)], "k", "full", {}, now)).replace("\N{NO-BREAK SPACE}", " ")
+        for said in told:
+            assert said in text
+
+
 @pytest.mark.parametrize("lang, true", [("ja", "以前のご担当"), ("en", "had this person before")])
 def test_a_former_owner_is_not_told_that_the_account_is_theirs(lang: Any, true: str) -> None:
     """`owner` gives a lead to the account's owner, and to who had the person before."""
