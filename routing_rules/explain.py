@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.counted import counted
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
 from routing_rules.field_words import field_words, value_words
 from routing_rules.rest import rest_name
@@ -33,7 +34,7 @@ _OPERATOR: Final = {
     "in": ("{want}のいずれかが必要", "needs to be one of {want}"),
     "not_in": ("{want}以外が必要", "must not be one of {want}"),
     "at_least": ("{want}以降が必要", "needs to be {want} or further"),
-    "within_days": ("{want}日以内にあること", "needed within {want} days"),
+    "within_days": ("{want}日以内にあること", "needed within {days}"),
     "exists": ("必要", "needed"),
     "contains": ("「{want}」を含むことが必要", "needs to contain {want}"),
     "matches": ("{want}に一致することが必要", "needs to match {want}"),
@@ -78,12 +79,16 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         is_over = most is not None and missing.have > most
         times = most if is_over else missing.want.get("at_least", 1)
         days = missing.want.get("within_days")
-        within = "" if days is None else (f"{days:g}日以内に" if lang == "ja" else f" within {days:g} days")
+        within = (
+            ""
+            if days is None
+            else (f"{days:g}日以内に" if lang == "ja" else " within " + counted(f"{days:g}", "day"))
+        )
         if lang == "ja":
             return f"{name}: {within}{times:g}回{'以下' if is_over else '以上'} (現在 {missing.have}回)"
         return f"{name}: at {'most' if is_over else 'least'} {times:g}{within} (now {missing.have})"
     want, now = (named(missing.field, value, book, lang) for value in (missing.want, missing.have))
-    words = _pick(_words(missing), lang).format(want=want)
+    words = _pick(_words(missing), lang).format(want=want, days=counted(str(want), "day"))
     have = "" if missing.have is None else f"現在 {now}" if lang == "ja" else f"now {now}"
     gap = _gap(missing, lang)
     detail = (

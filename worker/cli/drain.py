@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 from sqlalchemy import Connection
 
+from routing_rules.counted import counted
 from worker import queue
 from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
 from worker.now import now
@@ -16,6 +17,13 @@ from worker.zone import local_day_time
 
 #: Messages sent in this time are counted as told.
 _LATELY: Final = timedelta(hours=1)
+#: What is left to do, of one and of several.
+_LEFT: Final = {
+    "events": ("event to judge", "events to judge"),
+    "to_place": ("lead to place", "leads to place"),
+    "due_clocks": ("clock that is due", "clocks that are due"),
+    "to_tell": ("message to tell", "messages to tell"),
+}
 
 
 def left_to_do() -> dict[str, int]:
@@ -93,8 +101,7 @@ def drain(
         _say(waits)
     else:
         errors.print(
-            "not done: "
-            + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in left.items() if count)
+            "not done: " + ", ".join(counted(count, *_LEFT[what]) for what, count in left.items() if count)
         )
         errors.print("is a worker running? see `tasuki doctor`")
     if not done:
@@ -108,7 +115,7 @@ def _say(waits: dict[str, Any]) -> None:
         *(_in_line_line(row) for row in waits["in_line"]),
         *(_untold_line(row) for row in waits["untold"]),
     ]
-    told = f"{waits['told_in_the_last_hour']} messages told in the last hour"
+    told = counted(waits["told_in_the_last_hour"], "message") + " told in the last hour"
     if not lines:
         console.print(f"all is judged, handed over and told; {told}")
         return

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker import rulebooks, sla_report
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
@@ -53,7 +54,10 @@ def report(
         (one["promise"], f"{one['promised']} {one['unit']}", _came(one), _KEPT[one["kept"]]) for one in found["marketing"]
     ])  # fmt: skip
     if found["not_measured_yet"]:
-        console.print(f"{found['not_measured_yet']} clocks that ended are still to be measured")
+        console.print(
+            counted(found["not_measured_yet"], "clock that ended is", "clocks that ended are")
+            + " still to be measured"
+        )
 
 
 def _sales_line(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from routing_rules.counted import counted
 from routing_rules.strategy_words import why_you_words, with_rule
 from schemas.base import Lang
 from worker.notices import words
@@ -77,7 +78,7 @@ def _company(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
     """Return what there is to say of the company beside its name, which is the title's second line."""
     parts = []
     if employees := lead.get("employees"):
-        parts.append(f"従業員 {employees:,}名" if lang == "ja" else f"{employees:,} employees")
+        parts.append(f"従業員 {employees:,}名" if lang == "ja" else counted(employees, "employee"))
     parts += _present(lead, "industry", "region")
     if not lead.get("region"):
         parts += _present(lead, "country")
