@@ -16,9 +16,9 @@ from schemas.decision import Judgement, Missing, Route
 
 _STAGE: Final = {
     "inquiry": ("問い合わせ", "inquiry"),
-    "nurture": ("ナーチャリング中", "held in nurture"),
+    "nurture": ("マーケティングで育成中", "held in nurture"),
     "mql": ("営業引き渡し可能 (MQL)", "sales-ready (MQL)"),
-    "sal": ("営業が受諾 (SAL)", "accepted by a rep (SAL)"),
+    "sal": ("担当者が引き受け済み (SAL)", "accepted by a rep (SAL)"),
     "sql": ("商談化 (SQL)", "opportunity opened (SQL)"),
     "won": ("受注", "won"),
     "lost": ("失注", "lost"),
@@ -230,7 +230,7 @@ _RULES: Final = {
     "outcome.sql": ("CRM: 商談化", "CRM: opportunity opened"),
     "outcome.won": ("CRM: 受注", "CRM: won"),
     "outcome.lost": ("CRM: 失注", "CRM: lost"),
-    "accepted": ("担当者が受諾", "accepted by its rep"),
+    "accepted": ("担当者が引き受け", "accepted by its rep"),
 }
 
 

@@ -20,13 +20,13 @@ _SKIPPED: Final = {
     "cap_day": ("1日の上限に達していました（{n}）", "you had reached your cap per day ({n})"),
     "cap_week": ("1週間の上限に達していました（{n}）", "you had reached your cap per week ({n})"),
     "cap_month": ("1か月の上限に達していました（{n}）", "you had reached your cap per month ({n})"),
-    "had_it": ("以前に担当または見送ったリードでした", "you had this lead before"),
+    "had_it": ("以前に担当または辞退したリードでした", "you had this lead before"),
     "inactive": ("配分の対象から外れています", "you are not active"),
     "no_weight": ("このプールでの重みが0です", "your weight in this pool is 0"),
-    "claimed": ("{who}さんが先に名乗り出ました", "{who} claimed it first"),
+    "claimed": ("{who}さんが先に引き受けました", "{who} claimed it first"),
 }
 _TAKEN: Final = {
-    "claim": ("あなたが最初に名乗り出ました", "you claimed it first"),
+    "claim": ("あなたが最初に引き受けました", "you claimed it first"),
     "owner": ("あなたの担当先でした", "the account or the lead is yours"),
     "escalation": ("他に受けられる人がいませんでした", "nobody else could take it"),
 }

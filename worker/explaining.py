@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.breakdown import Row, breakdown, breakdown_of_record, section_name
-from routing_rules.coming import Next, next_words, what_comes
+from routing_rules.coming import InLine, Next, next_words, what_comes
 from routing_rules.explain import (
     decided_by,
     missing_words,
@@ -29,6 +29,7 @@ from worker.now import now_ms
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.store.leads import LeadRow
+from worker.store.rows import ms
 
 
 def zone_of(loaded: Loaded) -> ZoneInfo:
@@ -66,12 +67,20 @@ def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
-    """Return the judgement of this moment in a sentence and a table."""
+def explain_now(row: LeadRow, loaded: Loaded, lang: Lang, in_line: InLine | None = None) -> dict[str, Any]:
+    """Return the judgement of this moment in a sentence and a table.
+
+    Args:
+        row: the lead.
+        loaded: the rulebook in force.
+        lang: the reader's language.
+        in_line: where it waits for a rep, if it does; see `line_of`.
+
+    """
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner, in_line)
     return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 
@@ -105,6 +114,12 @@ def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[s
     ways = smallest_changes(state, standing, book, at, owner)
     coming = what_comes(judged, state, standing, book, at, owner)
     return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
+
+
+def line_of(connection: Connection, lead_id: int) -> InLine | None:
+    """Return why a lead waits in a pool's line, and until when; None where it is in none."""
+    row = reading.waiting(connection, lead_id)
+    return None if row is None else InLine(row["reason"], ms(row["look_again_at"]))
 
 
 def _as_recorded(item: dict[str, Any], again: Judgement) -> Judgement:
@@ -161,7 +176,7 @@ def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]
     loaded = rulebooks.current(connection)
     return {
         "lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage, "rulebook_version": loaded.version,
-        "now": explain_now(row, loaded, lang), "held": held_words(row, loaded),
+        "now": explain_now(row, loaded, lang, line_of(connection, lead_id)), "held": held_words(row, loaded),
         "decisions": [
             explain_decision(item, rulebooks.load(item["rulebook_version"]), lang)
             for item in reading.decisions(connection, lead_id)

@@ -103,7 +103,7 @@ def test_every_field_and_every_value_has_words_of_its_own() -> None:
          ["Ready for sales by rule", "Inside Sales (rule: All other leads)", "Fit 100 (A) for IT decision maker"]),
         ({"page_view": [0]}, HEAD, {}, ["トラック「基礎講座」で育成します。不足: ", "あと "], ["Held on track “Basics”. Missing: ", " short"]),
         ({"demo_request": [0]}, {"email": "a@rival.example", **HEAD}, {}, ["対象外: "], ["Disqualified: "]),
-        ({}, HEAD, {"lifecycle_stage": "sal"}, ["現在: 営業が受諾 (SAL)。"], ["Now: accepted by a rep (SAL)."]),
+        ({}, HEAD, {"lifecycle_stage": "sal"}, ["現在: 担当者が引き受け済み (SAL)。"], ["Now: accepted by a rep (SAL)."]),
         ({}, HEAD, {"lifecycle_stage": "won"}, ["現在: 受注。"], ["Now: won."]),
         ({}, {**HEAD, "consent": {"all": False}}, {"lifecycle_stage": "sal"}, ["配信を終了し、育成を休止します", "連絡手段"], ["Marketing has stopped writing to it", "permitted contact channel"]),
     ],

@@ -185,7 +185,7 @@ def test_the_history_names_rules_and_reps(handed: System) -> None:
     assert "辞退: " in re.sub(r"\s+", " ", history)
     assert "too_early" not in history
     assert offer["rep"] not in history
-    assert ("営業引き渡し可能 (MQL) → ナーチャリング中" in full, "rulebook" in full) == (True, False)
+    assert ("営業引き渡し可能 (MQL) → マーケティングで育成中" in full, "rulebook" in full) == (True, False)
     assert "inside_sales" not in full
 
 

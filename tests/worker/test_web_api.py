@@ -206,7 +206,7 @@ def test_a_held_lead_says_what_it_needs_and_each_decision_is_explained(web: Web)
     assert {"review", "cool_down_ends", "falls_asleep", "any_event"} <= {one["what"] for one in held["next"]}
     assert all(one["ja"] and one["en"] for name in ("missing", "ways", "next") for one in held[name])
     for lang, ready, declined in (
-        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: ナーチャリング中。"),
+        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: マーケティングで育成中。"),
         ("en", "Ready for sales by rule", "declined: Not now. Now: held in nurture."),
     ):
         told = web.client.get(f"{path}/explain?lang={lang}", headers=all_of_it).json()

@@ -8,6 +8,7 @@ import typer
 from sqlalchemy import Connection
 
 from routing_rules.counted import counted
+from routing_rules.waiting_words import waiting_words
 from worker import queue
 from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
 from worker.now import now
@@ -131,18 +132,13 @@ def _quarantined_line(row: dict[str, Any]) -> str:
     )
 
 
-#: Why a lead is held in a pool's line -> words.
-_IN_LINE: Final = {
-    "closed": "nobody is at work",
-    "full": "everybody at work is full",
-    "nobody_left": "everybody had it; see `tasuki doctor`",
-    "broken_rule": "its rule cannot be evaluated; see `tasuki doctor`",
-    "claim": "open to a claim",
-}
+#: Why a lead waits, where somebody has to mend it.
+_TO_BE_MENDED: Final = ("nobody_left", "broken_rule")
 
 
 def _in_line_line(row: dict[str, Any]) -> str:
-    words = _IN_LINE.get(row["reason"], "to be placed")
+    words = waiting_words("claimable" if row["reason"] == "claim" else row["reason"], "en")
+    words += "; see `tasuki doctor`" if row["reason"] in _TO_BE_MENDED else ""
     return (
         f"line of {row['pool']}: {row['leads']} ready, {words};"
         f" looked at again by {local_day_time(row['look_again_at'])}"

@@ -43,11 +43,11 @@ MARK: Final[dict[str, Pair]] = {
 }
 INTRO: Final[dict[str, Pair]] = {
     "offer.accept": (
-        "新しいリードのご担当をお願いいたします。期限までに、受諾または辞退をお知らせください。",
+        "新しいリードのご担当をお願いいたします。期限までに、引き受けるか辞退するかをお知らせください。",
         "You have a new lead. Please accept or decline it before it is due.",
     ),
     "warning.accept": (
-        "回答の期限が近づいています。受諾または辞退をお知らせください。",
+        "回答の期限が近づいています。引き受けるか辞退するかをお知らせください。",
         "Your answer is due soon. Please accept or decline this lead.",
     ),
     "warning.contact": (
@@ -103,7 +103,7 @@ INTRO: Final[dict[str, Pair]] = {
         "This lead can no longer be claimed. There is nothing for you to do.",
     ),
     "rep_left": (
-        "離任した担当者が、次のリードを受諾したままになっています。引き継ぎをお願いいたします。",
+        "離任した担当者が、次のリードを引き受けたままになっています。引き継ぎをお願いいたします。",
         "A rep who left had accepted this lead. Please decide who goes on with it.",
     ),
     "withdrawn": (
@@ -131,7 +131,7 @@ LABEL: Final[dict[str, Pair]] = {
     "reason": ("理由", "Reason"),
 }
 ACTION: Final[dict[str, Pair]] = {
-    "accept": ("受諾する", "Accept"),
+    "accept": ("引き受ける", "Accept"),
     "decline": ("辞退する", "Decline"),
     "contacted": ("連絡済みにする", "I made contact"),
 }
@@ -142,7 +142,7 @@ OPEN_TO_YOU: Final[Pair] = (
 )
 ENDED: Final[dict[str, Pair]] = {
     "declined": ("辞退されたため", "It was declined"),
-    "accept_breached": ("期限までに受諾がなかったため", "It was not accepted in time"),
+    "accept_breached": ("期限までに引き受けられなかったため", "It was not accepted in time"),
     "contact_breached": ("期限までに初回のご連絡がなかったため", "It was not contacted in time"),
     "follow_up_breached": ("期限までに再度のご連絡がなかったため", "The next attempt was not made in time"),
     "rep_away": ("ご不在のため", "You are away"),

@@ -29,7 +29,7 @@ def test_an_offer_in_japanese_says_all_that_a_call_needs() -> None:
         "鈴木 遥 様", "佐藤 花子 様（さくら商事株式会社）", "情報システム部 部長", "従業員 3,000名・卸売・東京都",
         "2026年11月24日（火）11:30", "営業時間であと30分", "商談を希望している（デモ依頼、11/24\N{NO-BREAK SPACE}10:00）",
         "料金ページの閲覧 4回", "まずお礼をお伝えし", "決定（適合 A、関心度 88）", "「エンタープライズ東日本」で順番が回ってきたためです",
-        "受諾する: https://tasuki.example.com/accept/17-token", "連絡済みにする: https://tasuki.example.com/contacted/17-token",
+        "引き受ける: https://tasuki.example.com/accept/17-token", "連絡済みにする: https://tasuki.example.com/contacted/17-token",
     ):  # fmt: skip
         assert said in text
 
