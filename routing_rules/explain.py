@@ -149,6 +149,12 @@ def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
     return _said(spec.name if spec else None, pool, lang)
 
 
+def policy_name(policy: str, book: CompiledBook, lang: Lang) -> str:
+    """Return the name of a policy of sla.yaml as both sides wrote it."""
+    spec = book.policies.get(policy)
+    return _said(spec.name if spec else None, policy, lang)
+
+
 def route_words(route: Route, book: CompiledBook, lang: Lang) -> str:
     """Say where a lead goes: `インサイドセールス（規則: 商談のご希望）`."""
     pool, rule = pool_name(route.pool, book, lang), route_name(route.rule, book, lang)
@@ -157,8 +163,7 @@ def route_words(route: Route, book: CompiledBook, lang: Lang) -> str:
 
 def sharing_words(route: Route, book: CompiledBook, lang: Lang) -> str:
     """Say how a pool shares a lead and what it is promised: `手持ちが最も少ない担当者、SLA「最優先」`."""
-    policy = book.policies.get(route.sla)
-    sla = _said(policy.name if policy else None, route.sla, lang)
+    sla = policy_name(route.sla, book, lang)
     how = sharing_by(route.strategy, lang)
     return f"{how}、SLA「{sla}」" if lang == "ja" else f"{how}, SLA “{sla}”"
 

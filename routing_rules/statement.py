@@ -53,15 +53,17 @@ def outcome_of(row: Mapping[str, Any], rep: str) -> str:
     return "passed" if why is None else str(why).partition(" ")[0]
 
 
-def say(row: Mapping[str, Any], rep: str, lang: Lang) -> str:
+def say(row: Mapping[str, Any], rep: str, lang: Lang, names: Mapping[str, str] | None = None) -> str:
     """Return why a rep had, or had not, this turn.
 
     Args:
         row: kind, rep, strategy, considered, skipped, amount, makeup and why of a turn.
         rep: whose statement it is.
         lang: of the words.
+        names: rep -> what they are called; who is not in it is told by their id.
 
     """
+    who = (names or {}).get(row["rep"] or "", row["rep"])
     column = 0 if lang == "ja" else 1
     outcome = outcome_of(row, rep)
     considered, strategy = row["considered"] or {}, row["strategy"]
@@ -71,6 +73,6 @@ def say(row: Mapping[str, Any], rep: str, lang: Lang) -> str:
     if outcome == "taken" and strategy in _TAKEN:
         return _TAKEN[strategy][column]
     if outcome in ("taken", "passed"):
-        return why_picked(considered, row["rep"], rep, strategy, lang)
+        return why_picked(considered, row["rep"], rep, strategy, lang, who)
     numbers = str(row["skipped"][rep]).partition(" ")[2]
-    return _SKIPPED[outcome][column].format(n=numbers, who=row["rep"])
+    return _SKIPPED[outcome][column].format(n=numbers, who=who)

@@ -21,7 +21,6 @@ from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words, way_words
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Judgement, Reasons, Way
-from schemas.errors import NotFound
 from schemas.lead import WITH_MARKETING
 from worker import rulebooks
 from worker.judging import inputs_of
@@ -162,6 +161,14 @@ def rep_name(rep_id: str, loaded: Loaded, lang: Lang) -> str:
     return rep_id if rep is None else str(rep.spec.name.say(lang))
 
 
+def rep_with_id(rep_id: str, loaded: Loaded, lang: Lang) -> str:
+    """Return a rep's name with the id by which commands know them."""
+    name = rep_name(rep_id, loaded, lang)
+    if name == rep_id:
+        return rep_id
+    return f"{name}（{rep_id}）" if lang == "ja" else f"{name} ({rep_id})"
+
+
 def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]:
     """Return a lead's judgement of this moment and every decision on it, each in a sentence and a table.
 
@@ -172,7 +179,7 @@ def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]
     lead_id = reading.find_lead(connection, who)
     row = leads.read_lead(connection, lead_id)
     if row is None:
-        raise NotFound(f"no lead is known as {who!r}")
+        raise reading.unknown_lead(who)
     loaded = rulebooks.current(connection)
     return {
         "lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage, "rulebook_version": loaded.version,

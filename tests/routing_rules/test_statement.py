@@ -223,3 +223,18 @@ def test_words_of_a_tie_are_true() -> None:
             assert (kind == "fewer leads today") == (mine[0] == theirs[0] and theirs[1] < mine[1]), words
             assert (kind == "fewer open leads") == (theirs[0] < mine[0]), words
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    "turn, ja, en",
+    [
+        (a_turn(), "佐藤さんの番でした（持ち分 あなた 0.10 番、佐藤さん 0.90 番）", "佐藤's turn: you were owed 0.10 turns, 佐藤 0.90"),
+        (a_turn(strategy="claim", skipped={"kato": "claimed by sato"}), "佐藤さんが先に引き受けました", "佐藤 claimed it first"),
+        (a_turn(rep="ito", considered=a_turn()["considered"] | {"ito": {"owed": TURN, "share": 0}}),
+         "itoさんの番でした（持ち分 あなた 0.10 番、itoさん 1.00 番）", "ito's turn: you were owed 0.10 turns, ito 1.00"),
+    ],
+)  # fmt: skip
+def test_colleagues_are_called_by_their_names(turn: dict[str, Any], ja: str, en: str) -> None:
+    """A rep reads whose turn it was; who left the team is known by their id alone."""
+    names = {"sato": "佐藤", "kato": "加藤"}
+    assert (say(turn, "kato", "ja", names), say(turn, "kato", "en", names)) == (ja, en)

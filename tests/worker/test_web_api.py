@@ -187,7 +187,7 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
     }  # fmt: skip
     assert (held["reasons"], held["from"] is None) == (["held_in_nurture", "cooling_down"], False)
     assert held["words"].startswith(
-        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です"
+        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。2027-01-23 11:00 JST まで、差し戻し後の冷却期間中です"
     )
     assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
 

@@ -18,7 +18,7 @@ from schemas.errors import Refused, RulebookError, TasukiError
 from worker import logs
 from worker.local.join import join_servers
 from worker.queue import AWAY_ERRORS
-from worker.screen import make_console, make_table, safe
+from worker.screen import make_card, make_console, make_table, safe
 from worker.store.db import is_away, sqlstate
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -133,6 +133,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
     return str(value)
+
+
+def print_card(title: str, rows: Sequence[tuple[str, Any]]) -> None:
+    """Print one thing for people: each of its values beside its name, where a table would have too many columns."""
+    console.print(Text(f"\n{title.strip()}", style="bold"), soft_wrap=True)
+    console.print(make_card(rows))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

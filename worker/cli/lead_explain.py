@@ -1,4 +1,4 @@
-"""What `tasuki lead explain` prints, and what `lead show` says of a held lead."""
+"""What `tasuki lead explain` prints."""
 
 from typing import Any, Final
 
@@ -52,17 +52,6 @@ def print_ways(row: LeadRow, loaded: Loaded, lang: Lang, in_line: InLine | None)
     ]
     if rows:
         _print_rows("", rows, lang)
-
-
-def print_held(held: dict[str, Any]) -> None:
-    """Print what a held lead carries, in both languages."""
-    track = held["track_name"]
-    console.print("track: " + ("-" if track is None else safe(f"{track['ja']} / {track['en']}")))
-    if held["needs"]["en"]:
-        console.print(f"{_NEEDS['ja']}: " + safe(held["needs"]["ja"]), soft_wrap=True)
-        console.print(f"{_NEEDS['en']}: " + safe(held["needs"]["en"]), soft_wrap=True)
-    for one in held["next"]:
-        console.print("  " + safe(f"{one['ja']} / {one['en']}"), soft_wrap=True)
 
 
 def explain_decisions(who: str, number: int, lang: Lang, *, as_json: bool) -> None:

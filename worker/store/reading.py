@@ -30,10 +30,19 @@ def find_lead(connection: Connection, who: str) -> int:
         v=who, e=who.strip().lower(),
     ).scalars().all()  # fmt: skip
     if not rows:
-        raise NotFound(f"no lead is known as {who!r}")
+        raise unknown_lead(who)
     if len(rows) > 1:
         raise Refused(f"{who!r} names several leads: {', '.join(str(row) for row in rows)}; use the number")
     return int(rows[0])
+
+
+def unknown_lead(who: str) -> NotFound:
+    """Return the refusal of a lead that nobody knows: what a lead is found by, and where they are listed."""
+    return NotFound(
+        f"no lead is known as {who!r}; give its number, its whole e-mail address, or the producer's own key."
+        " `tasuki handoff list` and `tasuki account show DOMAIN` list leads,"
+        " `tasuki quarantine list` events that were not understood"
+    )
 
 
 def one_lead(connection: Connection, lead_id: int) -> dict[str, Any]:
