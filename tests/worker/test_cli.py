@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from routing_rules.explain import buying_stage_name, persona_name, pool_name, route_name, stage_name
+from routing_rules.field_words import field_words
 from routing_rules.waiting_words import waiting_words
 from schemas.base import Lang
 from tests.fixtures.system import READY, System, event
@@ -202,7 +203,9 @@ def test_a_lead_is_shown_in_words_on_eighty_columns(
     (offer,) = said("handoff", "list")
     with transaction() as connection:
         loaded = rulebooks.current(connection)
-    shown = tasuki("lead", "show", WHO, "--lang", lang).output
+    result = tasuki("lead", "show", WHO, "--lang", lang)
+    assert result.exit_code == 0, result.output
+    shown = result.output
 
     book, lead = loaded.book, said("lead", "show", WHO)
     assert lead["name"] == "佐藤 花子"
@@ -212,6 +215,7 @@ def test_a_lead_is_shown_in_words_on_eighty_columns(
         "佐藤 花子", "株式会社さくら", stage_name("mql", lang), buying_stage_name(lead["buying_stage"], book, lang),
         persona_name(lead["persona"], book, lang), rep_name(offer["rep"], loaded, lang), pool_name(offer["pool"], book, lang),
         route_name(offer["rule"], book, lang), {"ja": "引き受けの期限", "en": "accept by"}[lang],
+        {"ja": "最近の出来事", "en": "newest events"}[lang], field_words("person.title", lang),
     ):  # fmt: skip
         assert words in shown
     for code in (

@@ -186,7 +186,7 @@ def _show(opened: Opened, tally: Tally, dry_run: bool, sent: int, kept: str | No
         print_table("reasons", ("lines", "field", "reason"), [
             (n, place, why) for (place, why), n in tally.reasons.most_common(SHOWN)
         ])  # fmt: skip
-        print_table(f"the first {len(tally.shown)}", ("line", "field", "reason", "mend"), [
+        print_table(f"refused: the first {counted(len(tally.shown), 'line')}", ("line", "field", "reason", "mend"), [
             (one.line, one.place, one.reason, one.mend) for one in tally.shown
         ])  # fmt: skip
     if kept is not None:

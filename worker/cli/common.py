@@ -142,8 +142,9 @@ def print_card(title: str, rows: Sequence[tuple[str, Any]]) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows for people; the title stands in one line, however narrow the columns are."""
+    """Print rows for people; the title, if there is one, stands in one line, however narrow the columns are."""
     table = make_table(title, columns, rows)
     table.title = None
-    console.print(Text(f"\n{title.strip()}", style="bold"), soft_wrap=True)
-    console.print(table)
+    heading = title.strip()
+    console.print(Text(f"\n{heading}" if heading else "", style="bold"), soft_wrap=True)
+    console.print(table if rows else "none")

@@ -1,6 +1,5 @@
 """What `tasuki lead show` prints: a lead as cards and short tables, in words, on eighty columns."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.explain import (
@@ -47,6 +46,7 @@ _SAID: Final[dict[str, _Pair]] = {
     "rep": ("担当者", "rep"),
     "waits": ("待機中", "waits"),
     "look_again": ("次に担当者を探す時刻", "looked at again"),
+    "pool": ("プール", "pool"),
     "rule": ("規則", "rule"),
     "promise": ("SLA", "SLA"),
     "rulebook": ("ルールブック", "rulebook"),
@@ -127,11 +127,11 @@ def show_lead(lead: dict[str, Any], loaded: Loaded, lang: Lang) -> None:
         print_card(f"{_say('assignment', lang)} {number}", _assignment(one, clocks, loaded, lang))
     _table("opportunities", [
         (one["opportunity"], _of(_STATUS, one["status"], lang), one["stage"], _amount(one), one["reason"],
-         datetime.fromisoformat(one["at"])) for one in lead["opportunities"]
+         one["at"]) for one in lead["opportunities"]
     ], lang)  # fmt: skip
     _table("facts", [
         (field_name(one["field"], loaded.book, lang), named(one["field"], one["value"], loaded.book, lang),
-         _of(_SOURCE, one["source"], lang), datetime.fromisoformat(one["at"])) for one in lead["facts"]
+         _of(_SOURCE, one["source"], lang), one["at"]) for one in lead["facts"]
     ], lang)  # fmt: skip
     _table("events", [
         (one["occurred_at"], _of(_EVENT, one["type"], lang), one["source"], one["event_id"]) for one in lead["events"]
@@ -196,7 +196,8 @@ def _assignment(one: dict[str, Any], clocks: list[dict[str, Any]], loaded: Loade
     ended = one["ended_at"] and f"{local_time(one['ended_at'])} ({end_words(one['end_reason'] or '', lang)})"
     rows: _Rows = [
         (_say("rep", lang), rep_with_id(one["rep"], loaded, lang)),
-        (_say("rule", lang), f"{pool_name(one['pool'], book, lang)}: {route_name(one['rule'], book, lang)}"),
+        (_say("pool", lang), pool_name(one["pool"], book, lang)),
+        (_say("rule", lang), route_name(one["rule"], book, lang)),
         *((_say(word, lang), one[f"{word}_at"]) for word in ("offered", "accepted", "contacted")),
         (_say("ended", lang), ended),
     ]

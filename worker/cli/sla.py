@@ -48,10 +48,21 @@ def report(
         return
     console.print(f"[bold]{since:%Y-%m}[/bold] ({place.key}), rulebook {loaded.version}")
     rows = [_sales_line(row) for row in found["sales"]]
-    columns = ("by", "who", "clock", "ended", "kept", "breached", "business p50", "p90", "raw p50", "p90")
+    columns = (
+        "by",
+        "who",
+        "clock",
+        "ended",
+        "kept",
+        "breached",
+        "business p50",
+        "p90",
+        "by the wall p50",
+        "p90",
+    )
     print_table("sales", columns, rows)
     print_table("\nmarketing", ("promise", "promised", "came", ""), [
-        (one["promise"], f"{one['promised']} {one['unit']}", _came(one), _KEPT[one["kept"]]) for one in found["marketing"]
+        (one["promise"], _with_unit(f"{one['promised']}", one), _came(one), _KEPT[one["kept"]]) for one in found["marketing"]
     ])  # fmt: skip
     if found["not_measured_yet"]:
         console.print(
@@ -69,8 +80,12 @@ def _sales_line(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _came(one: dict[str, Any]) -> str:
-    came = "-" if one["came"] is None else f"{one['came']:g} {one['unit']}"
+    came = "-" if one["came"] is None else _with_unit(f"{one['came']:g}", one)
     return f"{came} (median {_span(one['median_s'])})" if one.get("median_s") is not None else came
+
+
+def _with_unit(number: str, one: dict[str, Any]) -> str:
+    return counted(number, "lead") if one["unit"] == "leads" else f"{number} {one['unit']}"
 
 
 def _span(seconds: float | None) -> str:
