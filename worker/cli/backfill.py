@@ -63,7 +63,7 @@ def backfill(
         typer.Option("--release", help="Judge leads held as history as if they were live; no file then."),
     ] = False,
     at_most: Annotated[
-        int, typer.Option(min=1, help="With --release: so many leads, the best first.")
+        int, typer.Option(min=1, show_default="all", help="With --release: so many leads, the best first.")
     ] = 1_000_000_000,
     show: Annotated[
         bool, typer.Option("--list", help="List the backfills and how far each has come.")
