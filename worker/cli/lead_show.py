@@ -89,7 +89,7 @@ _EVENT: Final[dict[str, _Pair]] = {
     "outcome.activity": ("営業の活動", "act of sales"),
 }
 _STATUS: Final[dict[str, _Pair]] = {
-    "open": ("進行中", "open"),
+    "opened": ("進行中", "open"),
     "won": ("受注", "won"),
     "lost": ("失注", "lost"),
 }
@@ -216,7 +216,7 @@ def _clock(clock: dict[str, Any], lang: Lang) -> str:
 
 
 def _amount(one: dict[str, Any]) -> str | None:
-    return None if one["amount"] is None else f"{one['amount']:,} {one['currency'] or ''}".rstrip()
+    return None if one["amount"] is None else f"{one['amount']:,.15g} {one['currency'] or ''}".rstrip()
 
 
 def _table(name: str, rows: list[tuple[Any, ...]], lang: Lang) -> None:
