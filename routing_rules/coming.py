@@ -10,6 +10,7 @@ from routing_rules.explain import pool_name
 from routing_rules.facts import Facts
 from routing_rules.judge import facts_as_judged, loss_of
 from routing_rules.rest import Rest, stirred_at, sunsets
+from routing_rules.waiting_words import waiting_words
 from schemas.base import Lang
 from schemas.decision import Judgement
 from schemas.lead import LeadState, Standing
@@ -24,6 +25,14 @@ class Next:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """Why a sales-ready lead waits in the line of its pool, and when it is looked at again."""
+
+    reason: str | None
+    look_again_ms: int
+
+
 _WORDS: Final = {
     "any_event": ("新しい行動があればすぐに再判定", "judged again at once when it does anything"),
     "review": ("動きがなくても再判定", "judged again even if nothing happens"),
@@ -35,7 +44,8 @@ _WORDS: Final = {
     "comes_back": ("育成に戻る", "back to nurture"),
     "stays_out": ("判明している情報が変わるまで対象外のまま", "stays out until what is known of it changes"),
     "stays_out_by_rep": ("担当者の判断のため、規則では戻らない", "stays out: a rep said so, and no rule undoes it"),
-    "waits_for_rep": ("担当者の受諾を待つ", "waits until a rep takes it"),
+    "waits_for_rep": ("担当者が引き受けるのを待つ", "waits until a rep takes it"),
+    "in_line": ("担当者を再度探す", "looked at again for a rep"),
     "with_sales": ("営業が対応を続ける", "sales goes on with it"),
     "won": ("CRM の商談結果が変わるまで何もしない", "nothing, until the CRM says otherwise"),
     "lost": ("CRM の商談結果が変わるか、本人が面談を希望するまで何もしない", "nothing, until the CRM says otherwise or it asks to talk"),
@@ -49,6 +59,7 @@ def what_comes(
     book: CompiledBook,
     now_ms: int,
     account_owner: str | None = None,
+    in_line: InLine | None = None,
 ) -> list[Next]:
     """Return what comes next, the soonest first; what has no instant of its own comes last.
 
@@ -59,12 +70,15 @@ def what_comes(
         book: the compiled rulebook.
         now_ms: the instant.
         account_owner: the rep who owns its account, if one does.
+        in_line: where it waits, if it is in a line and no rep was asked yet.
 
     """
     stage = judged.lifecycle_stage
     if judged.verdict == "ready":
         route = judged.reasons.route
         return [Next("offered", now_ms, "" if route is None else route.pool)]
+    if stage == "mql" and in_line is not None:
+        return [Next("in_line", in_line.look_again_ms, in_line.reason or "")]
     if stage in ("mql", "sal", "sql"):
         return [Next("waits_for_rep" if stage == "mql" else "with_sales")]
     if stage == "disqualified":
@@ -103,6 +117,9 @@ def next_words(one: Next, book: CompiledBook, lang: Lang, zone: ZoneInfo) -> str
     words = _WORDS[one.what][0 if lang == "ja" else 1]
     if one.what == "offered" and one.name:
         words += f": {pool_name(one.name, book, lang)}"
+    if one.what == "in_line":
+        why = waiting_words(one.name, lang)
+        words += f"（{why}）" if lang == "ja" else f": {why}"
     if one.at_ms is None or one.what == "offered":
         return words
     at = f"{datetime.fromtimestamp(one.at_ms / 1_000, zone):%Y-%m-%d %H:%M}"

@@ -91,7 +91,9 @@ def turns_of(units: float) -> float:
     return round(int(units) / TURN, 2) + 0.0  # never -0.0; sums come as decimals
 
 
-def why_picked(considered: Mapping[str, Figures], picked: str, rep: str, strategy: str, lang: Lang) -> str:
+def why_picked(
+    considered: Mapping[str, Figures], picked: str, rep: str, strategy: str, lang: Lang, who: str | None = None
+) -> str:  # fmt: skip
     """Return why a lead went to `picked`, as `rep` reads it: the figure that decided, or the lot.
 
     Args:
@@ -100,6 +102,7 @@ def why_picked(considered: Mapping[str, Figures], picked: str, rep: str, strateg
         rep: who reads it; was compared as well.
         strategy: round_robin, least_loaded or best_match.
         lang: of the words.
+        who: what `picked` is called; their id otherwise.
 
     """
     mine, theirs = considered.get(rep, {}), considered.get(picked, {})
@@ -112,7 +115,7 @@ def why_picked(considered: Mapping[str, Figures], picked: str, rep: str, strateg
     table = {"round_robin": _ROUND_ROBIN, "best_match": _LOADS if alike else _MATCH}.get(strategy, _LOADS)
     is_close = by in ("owed", "deadline") and _look_alike(mine, theirs)
     said = table[by][rep != picked][column].format(
-        who=picked, mine=_figures(mine, lang, is_close), theirs=_figures(theirs, lang, is_close),
+        who=who or picked, mine=_figures(mine, lang, is_close), theirs=_figures(theirs, lang, is_close),
         share=f"{turns_of(mine.get('share', 0)):.2f}",
         per=_PER[column] if any(_weight(one) != 1 for one in considered.values()) else "",
     )  # fmt: skip

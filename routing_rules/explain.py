@@ -5,18 +5,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.counted import counted
 from routing_rules.engagement import GROUP_PREFIX, SIGNAL_PREFIX
 from routing_rules.field_words import field_words, value_words
 from routing_rules.rest import rest_name
 from routing_rules.routing import OTHERWISE
+from routing_rules.strategy_words import sharing_by
 from schemas.base import HOME_ZONE, Lang, Wording
 from schemas.decision import Judgement, Missing, Route
 
 _STAGE: Final = {
     "inquiry": ("問い合わせ", "inquiry"),
-    "nurture": ("ナーチャリング中", "held in nurture"),
+    "nurture": ("マーケティングで育成中", "held in nurture"),
     "mql": ("営業引き渡し可能 (MQL)", "sales-ready (MQL)"),
-    "sal": ("営業が受諾 (SAL)", "accepted by a rep (SAL)"),
+    "sal": ("担当者が引き受け済み (SAL)", "accepted by a rep (SAL)"),
     "sql": ("商談化 (SQL)", "opportunity opened (SQL)"),
     "won": ("受注", "won"),
     "lost": ("失注", "lost"),
@@ -32,20 +34,12 @@ _OPERATOR: Final = {
     "in": ("{want}のいずれかが必要", "needs to be one of {want}"),
     "not_in": ("{want}以外が必要", "must not be one of {want}"),
     "at_least": ("{want}以降が必要", "needs to be {want} or further"),
-    "within_days": ("{want}日以内にあること", "needed within {want} days"),
+    "within_days": ("{want}日以内にあること", "needed within {days}"),
     "exists": ("必要", "needed"),
     "contains": ("「{want}」を含むことが必要", "needs to contain {want}"),
     "matches": ("{want}に一致することが必要", "needs to match {want}"),
 }
 
-
-_SHARING: Final = {
-    "owner": ("アカウントの担当者", "the owner of the account"),
-    "round_robin": ("順番", "in turn"),
-    "least_loaded": ("手持ちが最も少ない担当者", "whoever has the most room"),
-    "best_match": ("最も合う担当者", "whoever matches best"),
-    "claim": ("先に引き受けた担当者", "whoever claims it first"),
-}
 _OF: Final = {
     "all": ("次のすべてを満たすこと: {fields}", "all of {fields}"),
     "any": ("次のいずれかを満たすこと: {fields}", "any of {fields}"),
@@ -85,12 +79,16 @@ def missing_words(missing: Missing, book: CompiledBook, lang: Lang) -> str:
         is_over = most is not None and missing.have > most
         times = most if is_over else missing.want.get("at_least", 1)
         days = missing.want.get("within_days")
-        within = "" if days is None else (f"{days:g}日以内に" if lang == "ja" else f" within {days:g} days")
+        within = (
+            ""
+            if days is None
+            else (f"{days:g}日以内に" if lang == "ja" else " within " + counted(f"{days:g}", "day"))
+        )
         if lang == "ja":
             return f"{name}: {within}{times:g}回{'以下' if is_over else '以上'} (現在 {missing.have}回)"
         return f"{name}: at {'most' if is_over else 'least'} {times:g}{within} (now {missing.have})"
     want, now = (named(missing.field, value, book, lang) for value in (missing.want, missing.have))
-    words = _pick(_words(missing), lang).format(want=want)
+    words = _pick(_words(missing), lang).format(want=want, days=counted(str(want), "day"))
     have = "" if missing.have is None else f"現在 {now}" if lang == "ja" else f"now {now}"
     gap = _gap(missing, lang)
     detail = (
@@ -151,6 +149,12 @@ def pool_name(pool: str, book: CompiledBook, lang: Lang) -> str:
     return _said(spec.name if spec else None, pool, lang)
 
 
+def policy_name(policy: str, book: CompiledBook, lang: Lang) -> str:
+    """Return the name of a policy of sla.yaml as both sides wrote it."""
+    spec = book.policies.get(policy)
+    return _said(spec.name if spec else None, policy, lang)
+
+
 def route_words(route: Route, book: CompiledBook, lang: Lang) -> str:
     """Say where a lead goes: `インサイドセールス（規則: 商談のご希望）`."""
     pool, rule = pool_name(route.pool, book, lang), route_name(route.rule, book, lang)
@@ -159,9 +163,8 @@ def route_words(route: Route, book: CompiledBook, lang: Lang) -> str:
 
 def sharing_words(route: Route, book: CompiledBook, lang: Lang) -> str:
     """Say how a pool shares a lead and what it is promised: `手持ちが最も少ない担当者、SLA「最優先」`."""
-    policy = book.policies.get(route.sla)
-    sla = _said(policy.name if policy else None, route.sla, lang)
-    how = _pick(_SHARING.get(route.strategy, (route.strategy, route.strategy)), lang)
+    sla = policy_name(route.sla, book, lang)
+    how = sharing_by(route.strategy, lang)
     return f"{how}、SLA「{sla}」" if lang == "ja" else f"{how}, SLA “{sla}”"
 
 
@@ -232,7 +235,7 @@ _RULES: Final = {
     "outcome.sql": ("CRM: 商談化", "CRM: opportunity opened"),
     "outcome.won": ("CRM: 受注", "CRM: won"),
     "outcome.lost": ("CRM: 失注", "CRM: lost"),
-    "accepted": ("担当者が受諾", "accepted by its rep"),
+    "accepted": ("担当者が引き受け", "accepted by its rep"),
 }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.counted import counted
 from routing_rules.explain import activity_name, field_name
 from routing_rules.field_words import value_words
 from schemas.activity import HAND_RAISES
@@ -70,12 +71,12 @@ def _from(from_ms: int | None, words: str, lang: Lang) -> str:
 def _step(step: Step, book: CompiledBook, lang: Lang) -> str:
     if step.kind == "points":
         points = f"{step.amount:.2f}".rstrip("0").rstrip(".")
-        return f"あと{points}点" if lang == "ja" else f"{points} point{'' if points == '1' else 's'}"
+        return f"あと{points}点" if lang == "ja" else counted(points, "point")
     if step.kind == "activity":
         name = activity_name(step.name, book, lang)
         if lang == "ja":
             return f"{name}{step.amount}回"
-        return f"“{name}” {_TIMES.get(step.amount, f'{step.amount} times')}"
+        return f"“{name}” {_TIMES.get(step.amount, counted(step.amount, 'time'))}"
     if step.kind == "permission":
         return "連絡の許可" if lang == "ja" else "permission to be contacted"
     if step.name == "contact_channel":

@@ -32,6 +32,13 @@ _BASIS: Final = {
     ),
     "opt_out": ("拒否がなければ可", "allowed unless the person said no"),
 }
+#: A reason with its end, where `until` is not the word.
+_ENDS: Final = {
+    "tried_lately": (
+        "直前に連絡したばかりのため、{at} まで間を置きます",
+        "sales tried a short while ago, and may again from {at}",
+    )
+}
 _NO: Final = ("不可", "no")
 #: Every reason that the gate may give.
 CODES: Final = tuple(_REASON)
@@ -44,27 +51,33 @@ def reason_words(code: str, lang: Lang) -> str:
 
 
 def answer_words(answer: Outreach, lang: Lang, zone: ZoneInfo) -> str:
-    """Say the whole answer in one line: yes or no, why, and from when (in `zone`) it may be yes."""
+    """Say the whole answer in one line: yes or no, and why; each reason with its own time (in `zone`)."""
     first, *others = answer.reasons
+    times = _times(answer)
     if first in WORDS:
         word, said = gate_words(answer.may_contact, first, answer.channels, lang)
     else:
-        word, said = _NO[0 if lang == "ja" else 1], reason_words(first, lang)
-    said = ("。" if lang == "ja" else "; ").join([said, *(reason_words(code, lang) for code in others)])
-    words = f"{word}: {said}"
-    if answer.from_ms is not None:
-        words += _from(answer.from_ms, lang, zone)
-    return words
+        word, said = _NO[0 if lang == "ja" else 1], _timed(first, times.get(first), lang, zone)
+    told = [said, *(_timed(code, times.get(code), lang, zone) for code in others)]
+    return f"{word}: {('。' if lang == 'ja' else '; ').join(told)}"
+
+
+def _times(answer: Outreach) -> dict[str, int]:
+    """Return reason -> when it ends, of those that end by themselves: on the channel that opens first."""
+    if not answer.by_channel:  # the gate is closed as a whole, and only a cool-down has an end
+        return {} if answer.from_ms is None else {"cooling_down": answer.from_ms}
+    ends = sorted((one.from_ms, one.reason) for one in answer.by_channel if one.from_ms is not None)
+    return {reason: at_ms for at_ms, reason in reversed(ends)}
 
 
 def channel_words(answer: ChannelAnswer, lang: Lang, zone: ZoneInfo) -> str:
     """Say what holds for one channel."""
-    words = f"{channel_name(answer.channel, lang)}: {reason_words(answer.reason, lang)}"
+    words = f"{channel_name(answer.channel, lang)}: {_timed(answer.reason, answer.from_ms, lang, zone)}"
     if answer.basis is not None:
         basis = _BASIS[answer.basis][0 if lang == "ja" else 1]
         law = f"、{answer.law}" if answer.law and lang == "ja" else f", {answer.law}" if answer.law else ""
         words += f"（{basis}{law}）" if lang == "ja" else f" ({basis}{law})"
-    return words if answer.from_ms is None else words + _from(answer.from_ms, lang, zone)
+    return words
 
 
 def channel_name(channel: str, lang: Lang) -> str:
@@ -73,6 +86,11 @@ def channel_name(channel: str, lang: Lang) -> str:
     return pair[0] if lang == "ja" else pair[1]
 
 
-def _from(at_ms: int, lang: Lang, zone: ZoneInfo) -> str:
+def _timed(code: str, at_ms: int | None, lang: Lang, zone: ZoneInfo) -> str:
+    """Say one reason, and until when it holds."""
+    words = reason_words(code, lang)
+    if at_ms is None:
+        return words
     at = f"{datetime.fromtimestamp(at_ms / 1_000, zone):%Y-%m-%d %H:%M %Z}"
-    return f"。{at} 以降" if lang == "ja" else f", from {at}"
+    ja, en = _ENDS.get(code, ("{at} まで、{words}", "{words}, until {at}"))
+    return (ja if lang == "ja" else en).format(at=at, words=words)

@@ -5,6 +5,7 @@ from typing import Any, Final
 from routing_rules import explain
 from routing_rules.changes import Change
 from routing_rules.compiled import CompiledBook
+from routing_rules.counted import counted
 from routing_rules.fields import FIELDS
 from routing_rules.learned_words import field_words
 from routing_rules.proposals import Count, Proposal
@@ -110,7 +111,7 @@ def _counted(one: Count, lang: Lang) -> str:
         ("declines", avoided, declines), ("lost deals", lost, all_lost), ("that fell silent", silent, all_silent),
     ) if total]  # fmt: skip
     told = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "nothing"
-    return f"would have avoided {told}, and cost {one.won_held_back} of {one.won} won deals"
+    return f"would have avoided {told}, and cost {one.won_held_back} of {counted(one.won, 'won deal')}"
 
 
 def _share(one: Count) -> str:

@@ -20,13 +20,13 @@ _SKIPPED: Final = {
     "cap_day": ("1日の上限に達していました（{n}）", "you had reached your cap per day ({n})"),
     "cap_week": ("1週間の上限に達していました（{n}）", "you had reached your cap per week ({n})"),
     "cap_month": ("1か月の上限に達していました（{n}）", "you had reached your cap per month ({n})"),
-    "had_it": ("以前に担当または見送ったリードでした", "you had this lead before"),
+    "had_it": ("以前に担当または辞退したリードでした", "you had this lead before"),
     "inactive": ("配分の対象から外れています", "you are not active"),
     "no_weight": ("このプールでの重みが0です", "your weight in this pool is 0"),
-    "claimed": ("{who}さんが先に名乗り出ました", "{who} claimed it first"),
+    "claimed": ("{who}さんが先に引き受けました", "{who} claimed it first"),
 }
 _TAKEN: Final = {
-    "claim": ("あなたが最初に名乗り出ました", "you claimed it first"),
+    "claim": ("あなたが最初に引き受けました", "you claimed it first"),
     "owner": ("あなたの担当先でした", "the account or the lead is yours"),
     "escalation": ("他に受けられる人がいませんでした", "nobody else could take it"),
 }
@@ -53,15 +53,17 @@ def outcome_of(row: Mapping[str, Any], rep: str) -> str:
     return "passed" if why is None else str(why).partition(" ")[0]
 
 
-def say(row: Mapping[str, Any], rep: str, lang: Lang) -> str:
+def say(row: Mapping[str, Any], rep: str, lang: Lang, names: Mapping[str, str] | None = None) -> str:
     """Return why a rep had, or had not, this turn.
 
     Args:
         row: kind, rep, strategy, considered, skipped, amount, makeup and why of a turn.
         rep: whose statement it is.
         lang: of the words.
+        names: rep -> what they are called; who is not in it is told by their id.
 
     """
+    who = (names or {}).get(row["rep"] or "", row["rep"])
     column = 0 if lang == "ja" else 1
     outcome = outcome_of(row, rep)
     considered, strategy = row["considered"] or {}, row["strategy"]
@@ -71,6 +73,6 @@ def say(row: Mapping[str, Any], rep: str, lang: Lang) -> str:
     if outcome == "taken" and strategy in _TAKEN:
         return _TAKEN[strategy][column]
     if outcome in ("taken", "passed"):
-        return why_picked(considered, row["rep"], rep, strategy, lang)
+        return why_picked(considered, row["rep"], rep, strategy, lang, who)
     numbers = str(row["skipped"][rep]).partition(" ")[2]
-    return _SKIPPED[outcome][column].format(n=numbers, who=row["rep"])
+    return _SKIPPED[outcome][column].format(n=numbers, who=who)

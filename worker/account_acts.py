@@ -44,7 +44,10 @@ def account_of(connection: Connection, who: str) -> str:
         who=who, plain=who.strip().lower(), name=normal_name(who) or "-",
     ).scalars().all()  # fmt: skip
     if not found:
-        raise Refused(f"no account is known as {who!r}")
+        raise Refused(
+            f"no account is known as {who!r}; give its key, a domain, a corporate number, its whole name,"
+            " or `lead:NUMBER` (`tasuki lead show` says the account of a lead)"
+        )
     if len(found) > 1 and who not in found:
         raise Refused(f"{who!r} names several accounts: {', '.join(sorted(found))}; use the key")
     return who if who in found else str(found[0])

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.breakdown import Row, breakdown, breakdown_of_record, section_name
-from routing_rules.coming import Next, next_words, what_comes
+from routing_rules.coming import InLine, Next, next_words, what_comes
 from routing_rules.explain import (
     decided_by,
     missing_words,
@@ -21,7 +21,6 @@ from routing_rules.nearest import smallest_changes
 from routing_rules.nearest_words import short_words, way_words
 from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Judgement, Reasons, Way
-from schemas.errors import NotFound
 from schemas.lead import WITH_MARKETING
 from worker import rulebooks
 from worker.judging import inputs_of
@@ -29,6 +28,7 @@ from worker.now import now_ms
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.store.leads import LeadRow
+from worker.store.rows import ms
 
 
 def zone_of(loaded: Loaded) -> ZoneInfo:
@@ -66,12 +66,20 @@ def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def explain_now(row: LeadRow, loaded: Loaded, lang: Lang) -> dict[str, Any]:
-    """Return the judgement of this moment in a sentence and a table."""
+def explain_now(row: LeadRow, loaded: Loaded, lang: Lang, in_line: InLine | None = None) -> dict[str, Any]:
+    """Return the judgement of this moment in a sentence and a table.
+
+    Args:
+        row: the lead.
+        loaded: the rulebook in force.
+        lang: the reader's language.
+        in_line: where it waits for a rep, if it does; see `line_of`.
+
+    """
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner)
+    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner, in_line)
     return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 
@@ -105,6 +113,12 @@ def explain_decision(item: dict[str, Any], loaded: Loaded, lang: Lang) -> dict[s
     ways = smallest_changes(state, standing, book, at, owner)
     coming = what_comes(judged, state, standing, book, at, owner)
     return {**head, "sentence": sentence(judged, book, lang), **_table(judged, ways, coming, loaded, lang)}
+
+
+def line_of(connection: Connection, lead_id: int) -> InLine | None:
+    """Return why a lead waits in a pool's line, and until when; None where it is in none."""
+    row = reading.waiting(connection, lead_id)
+    return None if row is None else InLine(row["reason"], ms(row["look_again_at"]))
 
 
 def _as_recorded(item: dict[str, Any], again: Judgement) -> Judgement:
@@ -147,6 +161,14 @@ def rep_name(rep_id: str, loaded: Loaded, lang: Lang) -> str:
     return rep_id if rep is None else str(rep.spec.name.say(lang))
 
 
+def rep_with_id(rep_id: str, loaded: Loaded, lang: Lang) -> str:
+    """Return a rep's name with the id by which commands know them."""
+    name = rep_name(rep_id, loaded, lang)
+    if name == rep_id:
+        return rep_id
+    return f"{name}（{rep_id}）" if lang == "ja" else f"{name} ({rep_id})"
+
+
 def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]:
     """Return a lead's judgement of this moment and every decision on it, each in a sentence and a table.
 
@@ -157,11 +179,11 @@ def explain_lead(connection: Connection, who: str, lang: Lang) -> dict[str, Any]
     lead_id = reading.find_lead(connection, who)
     row = leads.read_lead(connection, lead_id)
     if row is None:
-        raise NotFound(f"no lead is known as {who!r}")
+        raise reading.unknown_lead(who)
     loaded = rulebooks.current(connection)
     return {
         "lead_id": lead_id, "lifecycle_stage": row.standing.lifecycle_stage, "rulebook_version": loaded.version,
-        "now": explain_now(row, loaded, lang), "held": held_words(row, loaded),
+        "now": explain_now(row, loaded, lang, line_of(connection, lead_id)), "held": held_words(row, loaded),
         "decisions": [
             explain_decision(item, rulebooks.load(item["rulebook_version"]), lang)
             for item in reading.decisions(connection, lead_id)

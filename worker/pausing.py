@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker.acting import lock_live
 from worker.clocks import follow
@@ -53,7 +54,9 @@ def pause(
         )
     latest = now + timedelta(seconds=chosen.at_most) - _used(connection, row.clock_id, reason)
     if latest <= now:
-        raise Refused(f"{reason} is used up on this clock: at most {chosen.at_most // 3600} hours in all")
+        raise Refused(
+            f"{reason} is used up on this clock: at most {counted(chosen.at_most // 3600, 'hour')} in all"
+        )
     until = until or latest
     if not now < until <= latest:
         raise Refused(f"a pause for {reason} ends after now, and by {local_day_time(latest)}")

@@ -37,6 +37,17 @@ def _is_shown(char: str) -> bool:
     return char.isprintable() or unicodedata.category(char) == "Zs"
 
 
+def make_card(rows: Sequence[tuple[str, Any]]) -> Table:
+    """Return names and values side by side; a value may have several lines."""
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="cyan", no_wrap=True)
+    card.add_column(overflow="fold")
+    for name, value in rows:
+        lines = value.split("\n") if isinstance(value, str) else [value]
+        card.add_row(f"  {safe(name)}", "\n".join(safe(line) for line in lines))
+    return card
+
+
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """Return rows as a table for people."""
     table = Table(

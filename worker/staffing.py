@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from routing_rules.counted import counted
 from routing_rules.lint.staff import takers
 from worker.leavers import holders_who_left
 from worker.rulebooks import Loaded
@@ -28,8 +29,9 @@ def _left_behind(connection: Connection, loaded: Loaded) -> list[Finding]:
         " ORDER BY assignment_id", gone=gone,
     ).all()  # fmt: skip
     numbers = ", ".join(f"{row.assignment_id} ({row.rep})" for row in rows[:_SHOWN])
+    one = "assignment" if len(rows) == 1 else "assignments"
     words = (
-        f"{len(rows)} leads are with reps who left: assignments {numbers}; hand each on with"
+        f"{counted(len(rows), 'lead is', 'leads are')} with reps who left: {one} {numbers}; hand each on with"
         " `tasuki handoff decline NUMBER --reason CODE`, or have the CRM's outcome end it"
     )
     return [("look", "reps who left", words)]
@@ -46,11 +48,11 @@ def _nobody_there(connection: Connection, loaded: Loaded) -> list[Finding]:
     for pool in loaded.team.pools.values():
         if not takers(pool, reps):
             line = waiting.get(pool.id, 0)
-            words = f"nobody of {pool.id} can take a lead, {line} wait; its manager {pool.manager} gets them"
+            words = f"nobody of {pool.id} can take a lead, {counted(line, 'waits', 'wait')}; its manager {pool.manager} gets what comes"
             found.append(("bad" if line else "look", "pool", f"{words}: mend its members in team.yaml"))
     return found
 
 
 def _claims(connection: Connection) -> list[Finding]:
     open_ = run(connection, "SELECT count(*) FROM tasuki.waiting WHERE reason = 'claimable'").scalar()
-    return [("ok", "claims", f"{open_} leads are open to a claim")] if open_ else []
+    return [("ok", "claims", counted(open_, "lead is", "leads are") + " open to a claim")] if open_ else []

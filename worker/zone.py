@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Final
 
 from schemas.base import HOME_ZONE
+from worker.now import now
 
 _NAME: Final = "JST"
 
 
 def local_time(at: datetime) -> str:
-    """Return an instant for a column: `11-24 19:21 JST`."""
-    return f"{at.astimezone(HOME_ZONE):%m-%d %H:%M} {_NAME}"
+    """Return an instant for a column: `11-24 19:21 JST`, and `2025-11-24 19:21 JST` of another year than this."""
+    local = at.astimezone(HOME_ZONE)
+    if local.year != now().astimezone(HOME_ZONE).year:
+        return local_day_time(at)
+    return f"{local:%m-%d %H:%M} {_NAME}"
 
 
 def local_day_time(at: datetime, *, seconds: bool = False) -> str:

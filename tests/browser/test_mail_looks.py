@@ -132,6 +132,6 @@ def test_the_longest_digest_shows_every_lead(browser: Browser, tmp_path: Path, l
         assert lower is not None
         assert upper["y"] + upper["height"] <= lower["y"]
     offers = sum(KINDS[number % len(KINDS)] == "offer.accept" for number in range(1, MOST + 1))
-    assert links.get_by_text(("受諾する", "Accept")[lang == "en"], exact=True).count() == offers
+    assert links.get_by_text(("引き受ける", "Accept")[lang == "en"], exact=True).count() == offers
     assert min(heights) >= 36
     page.context.close()

@@ -1,12 +1,14 @@
 """What a lead loses by waiting, and the parts that a table of its judgement has: as the judgement itself finds."""
 
+from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
 from routing_rules.breakdown import breakdown
-from routing_rules.coming import next_words, what_comes
+from routing_rules.coming import InLine, next_words, what_comes
 from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import lines, parse
 from routing_rules.facts import DAY_MS
@@ -15,6 +17,7 @@ from routing_rules.judge import judge
 from routing_rules.learnable import knows
 from routing_rules.nearest import did, smallest_changes
 from routing_rules.outlook import outlook
+from schemas.base import HOME_ZONE
 from schemas.lead import Deal, Standing
 from schemas.lead_event import LeadEvent
 from tests.factories import NOW_MS, WHO, a_compiled_book, a_state
@@ -163,3 +166,20 @@ def test_nobody_is_said_to_work_on_a_lead_that_waits() -> None:
     for stage, what in stages:
         now = judge(state, Standing(stage), book, NOW_MS)
         assert [one.what for one in what_comes(now, state, Standing(stage), book, NOW_MS)] == [what]
+
+
+@pytest.mark.parametrize(
+    "reason, ja, en",
+    [
+        ("closed", "2026-11-25 09:00 担当者を再度探す（勤務中の担当者がいない）", "2026-11-25 09:00: looked at again for a rep: nobody is at work"),
+        ("full", "2026-11-25 09:00 担当者を再度探す（勤務中の担当者の手持ちが上限）", "2026-11-25 09:00: looked at again for a rep: everybody at work is full"),
+        (None, "2026-11-25 09:00 担当者を再度探す（割り当て中）", "2026-11-25 09:00: looked at again for a rep: to be placed"),
+    ],
+)  # fmt: skip
+def test_a_lead_in_line_waits_for_no_reps_answer(reason: str | None, ja: str, en: str) -> None:
+    """At night nobody was asked yet: it is told what the lead really waits for, and until when."""
+    book, state = a_book_of({"fit": [IT]}, FITS), a_state({}, title="IT Director")
+    opening = int(datetime.fromisoformat("2026-11-25T09:00:00+09:00").timestamp() * 1000)
+    now = judge(state, Standing("mql"), book, NOW_MS)
+    (coming,) = what_comes(now, state, Standing("mql"), book, NOW_MS, None, InLine(reason, opening))
+    assert (next_words(coming, book, "ja", HOME_ZONE), next_words(coming, book, "en", HOME_ZONE)) == (ja, en)

@@ -139,11 +139,14 @@ def test_the_table_of_outreach(row: str) -> None:
     [
         ("東京の部長", "sal", "sato", "火 10:00", {}, "可: 担当者が連絡できます（メール、電話）", "yes: the lead's rep may, by email or by phone"),
         ("東京の部長", "sal", "ito", "火 10:00", {}, "不可: 別の担当者のリードです", "no: another rep holds the lead"),
-        ("東京の部長", "sal", "sato", "火 23:00", {}, "不可: 相手の時間帯では連絡を控える時間です。2026-11-25 06:00 JST 以降", "no: it is a quiet hour where the person is, from 2026-11-25 06:00 JST"),
+        ("東京の部長", "sal", "sato", "火 23:00", {}, "不可: 2026-11-25 06:00 JST まで、相手の時間帯では連絡を控える時間です", "no: it is a quiet hour where the person is, until 2026-11-25 06:00 JST"),
         ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "dormant"}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。長く動きがなく休眠中です", "no: marketing still nurtures the lead, away from sales calls; it is asleep: no activity for long"),
         ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "sunset.silent_two_years"}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。配信を終了しています", "no: marketing still nurtures the lead, away from sales calls; marketing has stopped writing to it"),
-        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"cool_down_until_ms": ms(at("金 10:00"))}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です。2026-11-27 10:00 JST 以降", "no: marketing still nurtures the lead, away from sales calls; it cools down after it was handed back, from 2026-11-27 10:00 JST"),
-        ("東京の部長", "sal", "sato", "火 10:00", {"tried_ms": ms(at("火 09:00"))}, "不可: 直前に連絡したばかりです。2026-11-24 13:00 JST 以降", "no: sales tried a short while ago, from 2026-11-24 13:00 JST"),
+        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"cool_down_until_ms": ms(at("金 10:00"))}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。2026-11-27 10:00 JST まで、差し戻し後の冷却期間中です", "no: marketing still nurtures the lead, away from sales calls; it cools down after it was handed back, until 2026-11-27 10:00 JST"),
+        ("東京の部長", "sal", "sato", "火 10:00", {"tried_ms": ms(at("火 09:00"))}, "不可: 直前に連絡したばかりのため、2026-11-24 13:00 JST まで間を置きます", "no: sales tried a short while ago, and may again from 2026-11-24 13:00 JST"),
+        ("東京の部長", "nurture", None, "火 10:00", {"standing": {"rule": "dormant", "cool_down_until_ms": ms(at("金 10:00"))}}, "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。2026-11-27 10:00 JST まで、差し戻し後の冷却期間中です。長く動きがなく休眠中です", "no: marketing still nurtures the lead, away from sales calls; it cools down after it was handed back, until 2026-11-27 10:00 JST; it is asleep: no activity for long"),
+        ("買ったリストの部長", "sal", "sato", "火 20:00", {}, "不可: 2026-11-25 09:00 JST まで、相手の時間帯では連絡を控える時間です。連絡の法的根拠（同意など）がありません", "no: it is a quiet hour where the person is, until 2026-11-25 09:00 JST; there is no ground for the contact, such as consent"),
+        ("東京の部長", "sal", "sato", "火 20:00", {"tried_ms": ms(at("火 18:30"))}, "不可: 直前に連絡したばかりのため、2026-11-24 22:30 JST まで間を置きます", "no: sales tried a short while ago, and may again from 2026-11-24 22:30 JST"),
         ("東京の部長", "sal", "sato", "火 13:00", {"tried_ms": ms(at("火 09:00"))}, "可: 担当者が連絡できます（メール、電話）", "yes: the lead's rep may, by email or by phone"),
     ],
 )  # fmt: skip
@@ -160,6 +163,7 @@ def test_the_answer_is_said(
     [
         ("買ったリストの部長", "email", "メール: 連絡の法的根拠（同意など）がありません（同意または取引・問い合わせ等の関係が必要、特定電子メール法 第3条）", "mail: there is no ground for the contact, such as consent (needs a yes, or that the person came to us, 特定電子メール法 第3条)"),
         ("Berlin, form", "phone", "電話: 連絡の法的根拠（同意など）がありません（事前の同意が必要、UWG § 7, GDPR Art. 6(1)(a)）", "phone: there is no ground for the contact, such as consent (needs a recorded yes, UWG § 7, GDPR Art. 6(1)(a))"),
+        ("New York", "phone", "電話: 2026-11-24 23:00 JST まで、相手の時間帯では連絡を控える時間です（拒否がなければ可）", "phone: it is a quiet hour where the person is, until 2026-11-24 23:00 JST (allowed unless the person said no)"),
         ("東京の部長", "phone", "電話: 連絡できます（拒否がなければ可）", "phone: may be used (allowed unless the person said no)"),
     ],
 )  # fmt: skip

@@ -115,7 +115,7 @@ GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
      ("matches within 15 points count as equal; sato had fewer open leads:"
       " you 222.5 points [skills 50, language 100, win rate 72.5] / 7 open / 1 today,"
       " sato 212.5 points [skills 50, language 100, win rate 62.5] / 4 open / 1 today")),
-    (a_turn(rep="kato", strategy="claim"), "taken", "あなたが最初に名乗り出ました", "you claimed it first"),
+    (a_turn(rep="kato", strategy="claim"), "taken", "あなたが最初に引き受けました", "you claimed it first"),
     (a_turn(rep="kato", strategy="owner"), "taken", "あなたの担当先でした", "the account or the lead is yours"),
     (a_turn(rep="kato", strategy="escalation"), "taken", "他に受けられる人がいませんでした",
      "nobody else could take it"),
@@ -135,10 +135,10 @@ GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
      "you had reached your cap per week (15/15)"),
     (a_turn(skipped={"kato": "cap_month 40/40"}), "cap_month", "1か月の上限に達していました（40/40）",
      "you had reached your cap per month (40/40)"),
-    (a_turn(skipped={"kato": "had_it"}), "had_it", "以前に担当または見送ったリードでした", "you had this lead before"),
+    (a_turn(skipped={"kato": "had_it"}), "had_it", "以前に担当または辞退したリードでした", "you had this lead before"),
     (a_turn(skipped={"kato": "inactive"}), "inactive", "配分の対象から外れています", "you are not active"),
     (a_turn(skipped={"kato": "no_weight"}), "no_weight", "このプールでの重みが0です", "your weight in this pool is 0"),
-    (a_turn(strategy="claim", skipped={"kato": "claimed by sato"}), "claimed", "satoさんが先に名乗り出ました",
+    (a_turn(strategy="claim", skipped={"kato": "claimed by sato"}), "claimed", "satoさんが先に引き受けました",
      "sato claimed it first"),
     (a_turn(kind="returned", rep="kato", amount=TURN, why="duplicate"), "returned",
      "順番を戻しました（+1.00 番、理由: duplicate）", "turn given back (+1.00, reason: duplicate)"),
@@ -223,3 +223,18 @@ def test_words_of_a_tie_are_true() -> None:
             assert (kind == "fewer leads today") == (mine[0] == theirs[0] and theirs[1] < mine[1]), words
             assert (kind == "fewer open leads") == (theirs[0] < mine[0]), words
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    "turn, ja, en",
+    [
+        (a_turn(), "佐藤さんの番でした（持ち分 あなた 0.10 番、佐藤さん 0.90 番）", "佐藤's turn: you were owed 0.10 turns, 佐藤 0.90"),
+        (a_turn(strategy="claim", skipped={"kato": "claimed by sato"}), "佐藤さんが先に引き受けました", "佐藤 claimed it first"),
+        (a_turn(rep="ito", considered=a_turn()["considered"] | {"ito": {"owed": TURN, "share": 0}}),
+         "itoさんの番でした（持ち分 あなた 0.10 番、itoさん 1.00 番）", "ito's turn: you were owed 0.10 turns, ito 1.00"),
+    ],
+)  # fmt: skip
+def test_colleagues_are_called_by_their_names(turn: dict[str, Any], ja: str, en: str) -> None:
+    """A rep reads whose turn it was; who left the team is known by their id alone."""
+    names = {"sato": "佐藤", "kato": "加藤"}
+    assert (say(turn, "kato", "ja", names), say(turn, "kato", "en", names)) == (ja, en)

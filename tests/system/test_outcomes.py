@@ -1,6 +1,7 @@
 """What the CRM says of deals and of reps' work, in whatever order it comes, how often, and of whom."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -416,5 +417,7 @@ def test_deals_are_shown_with_their_stage(system: System) -> None:
     assert shown == {
         "opportunity": "006", "status": "opened", "stage": "提案・見積", "amount": 1e6, "currency": "JPY", "reason": None,
     }  # fmt: skip
+    people = CliRunner().invoke(app, ["lead", "show", HANAKO, "--lang", "ja"]).output
+    assert re.search(r"006 +進行中 +提案・見積 +1,000,000 JPY", people), people
     (over_http,) = in_transaction(lambda c: look_at_held(c, HANAKO))["opportunities"]
     assert over_http["stage"] == "提案・見積"

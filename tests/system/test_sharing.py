@@ -556,7 +556,7 @@ def test_leads_of_a_rep_who_left(system: System, how: str) -> None:
     }
     assert unkept(system) == []
     told = CliRunner().invoke(app, ["doctor"]).output
-    assert f"assignments {number} (ann)" in " ".join(told.split())
+    assert f"1 lead is with reps who left: assignment {number} (ann)" in " ".join(told.split())
 
 
 def test_a_former_owner_is_asked_first(system: System) -> None:

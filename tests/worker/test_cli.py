@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from routing_rules.explain import buying_stage_name, persona_name, pool_name, route_name, stage_name
+from routing_rules.field_words import field_words
+from routing_rules.waiting_words import waiting_words
+from schemas.base import Lang
 from tests.fixtures.system import READY, System, event
 from worker import queue, rulebook_files, rulebooks
+from worker.cli import common
 from worker.cli.main import app
 from worker.delivering import deliver_due
+from worker.explaining import rep_name
 from worker.handing import hand_over
 from worker.now import now
 from worker.screen import safe
@@ -117,7 +125,7 @@ def test_a_platforms_payload_is_sent_as_it_came(system: System) -> None:
     "arguments, words",
     [
         (["send", "no-such-file"], "no-such-file"), (["send", "-", "--from", "mautik"], "no adapter"),
-        (["lead", "show", "nobody@example.com"], "no lead is known"), (["handoff", "accept", "999"], "no assignment"),
+        (["lead", "show", "nobody@example.com"], "no lead is known"), (["lead", "explain", "sakura"], "`tasuki account show DOMAIN` list leads"), (["handoff", "accept", "999"], "no assignment"),
         (["quarantine", "show", "999"], "no quarantined event"), (["rules", "rollback", "99"], "no rulebook version"),
         (["rules", "lint", "/no-such-folder"], "/no-such-folder"),
     ],
@@ -170,9 +178,73 @@ def test_decisions_are_explained_in_full(handed: System) -> None:
         1,
         True,
     )
-    shown = tasuki("lead", "show", WHO).output
-    assert ("引き渡しまで" in shown, "until it is ready" in shown) == (True, True)
+    for lang, words, other in (
+        ("ja", "引き渡しまで", "until it is ready"),
+        ("en", "until it is ready", "引き渡しまで"),
+    ):
+        shown = tasuki("lead", "show", WHO, "--lang", lang).output
+        assert (words in shown, other in shown) == (True, False)
     assert said("lead", "show", WHO)["nurture"]["recycle_count"] == 1
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_lead_is_shown_in_words_on_eighty_columns(
+    system: System, monkeypatch: pytest.MonkeyPatch, lang: Lang
+) -> None:
+    """Who it is, how it stands and who has it, in the rulebook's own names; no code where there are words."""
+    monkeypatch.setattr(common, "console", Console(width=80, highlight=False))
+    system.send(
+        [event(1, email=WHO, company="株式会社さくら", family_name="佐藤", given_name="花子", **READY)]
+    )
+    system.drain_here()
+    waits = tasuki("lead", "show", WHO, "--lang", lang).output
+    for pool in system.sql("SELECT DISTINCT pool FROM tasuki.waiting"):
+        hand_over_now(pool[0])
+    (offer,) = said("handoff", "list")
+    with transaction() as connection:
+        loaded = rulebooks.current(connection)
+    result = tasuki("lead", "show", WHO, "--lang", lang)
+    assert result.exit_code == 0, result.output
+    shown = result.output
+
+    book, lead = loaded.book, said("lead", "show", WHO)
+    assert lead["name"] == "佐藤 花子"
+    assert {"ja": "待機中", "en": "waits"}[lang] in waits
+    assert waiting_words(None, lang) in waits
+    for words in (
+        "佐藤 花子", "株式会社さくら", stage_name("mql", lang), buying_stage_name(lead["buying_stage"], book, lang),
+        persona_name(lead["persona"], book, lang), rep_name(offer["rep"], loaded, lang), pool_name(offer["pool"], book, lang),
+        route_name(offer["rule"], book, lang), {"ja": "引き受けの期限", "en": "accept by"}[lang],
+        {"ja": "最近の出来事", "en": "newest events"}[lang], field_words("person.title", lang),
+    ):  # fmt: skip
+        assert words in shown
+    for code in (
+        "lifecycle_stage",
+        "buying_stage",
+        lead["persona"],
+        "person.title",
+        "lead.activity",
+        "round_robin",
+    ):
+        assert code not in shown
+    assert max(cell_len(line) for line in shown.splitlines()) <= 80
+    assert tasuki("lead", "show", WHO, "--lang", "fr").exit_code == 2
+
+
+def test_a_statement_calls_colleagues_by_their_names(handed: System) -> None:
+    """With the id beside it where ops look one up."""
+    (offer,) = said("handoff", "list")
+    with transaction() as connection:
+        team = rulebooks.current(connection).team
+    members = [one.rep for one in team.pools[offer["pool"]].members if one.rep != offer["rep"]]
+    name = team.reps[offer["rep"]].spec.name.ja
+    output = re.sub(r"\s+", "", tasuki("handoff", "statement", members[0], "--lang", "ja").output)
+    turns = said("handoff", "statement", members[0], "--lang", "ja")["turns"]
+    (turn,) = (one for one in turns if one["assigned_to"] is not None)
+
+    assert turn["assigned_to"] == offer["rep"]
+    assert (name in turn["why"], offer["rep"] in turn["why"]) == (True, False)
+    assert f"{name}（{offer['rep']}）".replace(" ", "") in output
 
 
 def test_the_history_names_rules_and_reps(handed: System) -> None:
@@ -185,7 +257,7 @@ def test_the_history_names_rules_and_reps(handed: System) -> None:
     assert "辞退: " in re.sub(r"\s+", " ", history)
     assert "too_early" not in history
     assert offer["rep"] not in history
-    assert ("営業引き渡し可能 (MQL) → ナーチャリング中" in full, "rulebook" in full) == (True, False)
+    assert ("営業引き渡し可能 (MQL) → マーケティングで育成中" in full, "rulebook" in full) == (True, False)
     assert "inside_sales" not in full
 
 
@@ -353,7 +425,7 @@ def test_drain_says_what_is_left(system: System) -> None:
     result = tasuki("drain", "--timeout", "0.2")
 
     assert result.exit_code == 1
-    assert "1 events" in result.output
+    assert "not done: 1 event to judge\n" in result.output
 
 
 def test_drain_names_what_waits_all_the_same(handed: System) -> None:

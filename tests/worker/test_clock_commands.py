@@ -181,7 +181,7 @@ def test_doctor_tells_what_is_being_followed_and_who_is_never_back(system: Syste
     away(rep, "2027-11-20T11:00", "2028-11-18T11:00")
     output = " ".join(tasuki("doctor").output.split())
     assert "absence 1 of" in output
-    assert f"{rep} holds 1 leads and is not back within 400 days" in output
+    assert f"{rep} holds 1 lead and is not back within 400 days" in output
     follow(AT)
     assert live(system) != [number]  # the offer moved on
     assert "is being followed" not in tasuki("doctor").output

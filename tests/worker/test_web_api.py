@@ -187,7 +187,7 @@ def test_a_reps_token_reads_only_what_the_rep_holds(web: Web) -> None:
     }  # fmt: skip
     assert (held["reasons"], held["from"] is None) == (["held_in_nurture", "cooling_down"], False)
     assert held["words"].startswith(
-        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。差し戻し後の冷却期間中です"
+        "不可: マーケティングが育成中です。営業からの連絡はまだ控えます。2027-01-23 11:00 JST まで、差し戻し後の冷却期間中です"
     )
     assert problem(web.client.get(f"{path}/gate?channel=fax", headers=mine))[0] == 422
 
@@ -206,7 +206,7 @@ def test_a_held_lead_says_what_it_needs_and_each_decision_is_explained(web: Web)
     assert {"review", "cool_down_ends", "falls_asleep", "any_event"} <= {one["what"] for one in held["next"]}
     assert all(one["ja"] and one["en"] for name in ("missing", "ways", "next") for one in held[name])
     for lang, ready, declined in (
-        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: ナーチャリング中。"),
+        ("ja", "により営業へ引き渡します", "辞退: 今は時期ではない。現在: マーケティングで育成中。"),
         ("en", "Ready for sales by rule", "declined: Not now. Now: held in nurture."),
     ):
         told = web.client.get(f"{path}/explain?lang={lang}", headers=all_of_it).json()

@@ -6,25 +6,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from schemas.base import Lang
 from schemas.rulebook.channels import PersonalData
-from schemas.rulebook.routing import Strategy
 from tests.fixtures.system import System, event
 from tests.fixtures.web import PUBLIC, WHO, Web, form_of
 from worker import links, now, rulebooks
 from worker.acting import act
+from worker.notices.rows import lead_rows
 from worker.settings import settings
 from worker.store import reading
 from worker.store.db import engine, in_transaction, transaction
 from worker.sweeping import sweep_clocks
 from worker.web.guesses import PER_MINUTE
 from worker.web.pages import plain
-from worker.web.words import strategy_words
 
 
 def title_of(page: str) -> str:
@@ -129,12 +127,14 @@ def test_the_page_shows_the_lead_in_the_reps_language(web: Web) -> None:
     assert "<script" not in page.text
 
 
-@pytest.mark.parametrize("lang, former", [("ja", "以前の担当"), ("en", "had this person before")])
-def test_the_page_says_why_as_the_notice_does(lang: Lang, former: str) -> None:
-    """A former owner is not told that the account is theirs, and no strategy is told by its code."""
-    assert former in strategy_words("owner", lang)
-    codes = (*get_args(Strategy), "escalation")
-    assert [code for code in codes if strategy_words(code, lang) == code] == []
+def test_the_page_says_why_in_the_words_of_the_notice(web: Web) -> None:
+    """Whoever comes from a mail to its page reads one reason, and not two."""
+    system = web.system
+    path = web.link(*web.offer())
+    (body,) = system.sql("SELECT body FROM tasuki.outbox WHERE kind = 'offer' LIMIT 1")
+    told = dict(lead_rows(body[0], body[0]["lead"], "ja", now.now(), brief=False))["why_you"]
+    assert told == ("「エンタープライズ東日本」で順番が回ってきたためです（規則: 大企業・東日本）",)
+    assert f"<bdi>{told[0]}</bdi>" in web.client.get(path).text
 
 
 def test_what_we_sent_and_what_machines_did_is_not_what_the_lead_did(web: Web) -> None:
@@ -189,8 +189,7 @@ def test_after_acceptance_a_channel_that_the_gate_closes_is_told_with_its_reason
     ]
     assert "@" not in by_night
     assert WHO["phone"] not in by_night
-    assert "電話: 相手の時間帯では連絡を控える時間です" in by_night
-    assert "2026-11-25 09:00 JST 以降" in by_night
+    assert "電話: 2026-11-25 09:00 JST まで、相手の時間帯では連絡を控える時間です" in by_night
 
 
 def test_after_acceptance_the_page_has_a_link_to_record_contact(web: Web) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from routing_rules.companies import normal_name
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker import account_acts, account_finding
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
@@ -39,7 +40,7 @@ def show(
         print_json(found)
         return
     console.print(
-        f"[bold]{safe(key)}[/bold]: {found['leads_in_all']} leads, owner {safe(str(found['owner'] or '-'))}"
+        f"[bold]{safe(key)}[/bold]: {counted(found['leads_in_all'], 'lead')}, owner {safe(str(found['owner'] or '-'))}"
     )
     for name in ("identities", "leads", "candidates", "merges"):
         rows: list[dict[str, Any]] = found[name]
@@ -153,7 +154,8 @@ def split(
         print_json({"account": new, "leads": moved})
     else:
         console.print(
-            f"{safe(new)} is an account of its own" + ("" if moved is None else f", with {moved} leads")
+            f"{safe(new)} is an account of its own"
+            + ("" if moved is None else f", with {counted(moved, 'lead')}")
         )
 
 

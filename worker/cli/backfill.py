@@ -1,10 +1,11 @@
 """`tasuki backfill`: years of history, judged without waking anybody."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker.bulk import backfilling, files
 from worker.bulk.files import as_json
@@ -62,7 +63,7 @@ def backfill(
         typer.Option("--release", help="Judge leads held as history as if they were live; no file then."),
     ] = False,
     at_most: Annotated[
-        int, typer.Option(min=1, help="With --release: so many leads, the best first.")
+        int, typer.Option(min=1, show_default="all", help="With --release: so many leads, the best first.")
     ] = 1_000_000_000,
     show: Annotated[
         bool, typer.Option("--list", help="List the backfills and how far each has come.")
@@ -105,6 +106,16 @@ def backfill(
     return None
 
 
+#: What is told of a file, of one and of several.
+_COUNTED: Final = {
+    "rows_done": ("row done", "rows done"),
+    "events": ("event", "events"),
+    "applied": ("applied", "applied"),
+    "repeats": ("repeat", "repeats"),
+    "refused": ("refused", "refused"),
+}
+
+
 def _backfill(
     path: Path, asked: Asked, hand_over: bool, max_refused: int, pause: float, *, quiet: bool
 ) -> dict[str, Any]:
@@ -127,9 +138,7 @@ def _backfill(
         name: getattr(row, name) for name in ("file", "rows_done", "events", "applied", "repeats", "refused")
     }
     if not quiet:
-        said = ", ".join(
-            f"{count} {name.replace('_', ' ')}" for name, count in told.items() if name != "file"
-        )
+        said = ", ".join(counted(told[name], one, many) for name, (one, many) in _COUNTED.items())
         console.print(safe(f"{path.name}: {said}"), soft_wrap=True)
         if row.refused:
             console.print("`tasuki quarantine list` says which rows were refused, and why")
@@ -171,4 +180,6 @@ def _release(at_most: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"looked_at": looked, "ready": ready})
     else:
-        console.print(f"{looked} leads count as live from now on; {ready} of them are ready and go to sales")
+        now_live = counted(looked, "lead counts as live", "leads count as live")
+        go = counted(ready, "of them is ready and goes", "of them are ready and go")
+        console.print(f"{now_live} from now on; {go} to sales")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from routing_rules.counted import counted
 from schemas.errors import Away, Refused
 from worker.bulk import importing
 from worker.bulk.opening import Asked, Opened, open_file
@@ -175,15 +176,17 @@ def show_reading(opened: Opened) -> None:
 
 def _show(opened: Opened, tally: Tally, dry_run: bool, sent: int, kept: str | None) -> None:
     show_reading(opened)
-    counted = [(tally.lines[name], name, _MEANS[name]) for name in VERDICTS]
-    print_table(f"{tally.rows} lines, {tally.events} events", ("lines", "verdict", "means"), counted)
+    found = [(tally.lines[name], name, _MEANS[name]) for name in VERDICTS]
+    title = f"{counted(tally.rows, 'line')}, {counted(tally.events, 'event')}"
+    print_table(title, ("lines", "verdict", "means"), found)
     if tally.same_person:
-        console.print(f"{tally.same_person} lines tell more of a person of an earlier line")
+        more = counted(tally.same_person, "line tells", "lines tell")
+        console.print(f"{more} more of a person of an earlier line")
     if tally.reasons:
         print_table("reasons", ("lines", "field", "reason"), [
             (n, place, why) for (place, why), n in tally.reasons.most_common(SHOWN)
         ])  # fmt: skip
-        print_table(f"the first {len(tally.shown)}", ("line", "field", "reason", "mend"), [
+        print_table(f"refused: the first {counted(len(tally.shown), 'line')}", ("line", "field", "reason", "mend"), [
             (one.line, one.place, one.reason, one.mend) for one in tally.shown
         ])  # fmt: skip
     if kept is not None:
@@ -193,7 +196,7 @@ def _show(opened: Opened, tally: Tally, dry_run: bool, sent: int, kept: str | No
     if dry_run:
         console.print("a dry run: nothing was changed")
     else:
-        console.print(f"{sent} events on the queue; `tasuki drain` waits until they are judged")
+        console.print(f"{counted(sent, 'event')} on the queue; `tasuki drain` waits until all is judged")
 
 
 def bar() -> Progress:

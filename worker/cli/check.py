@@ -3,6 +3,7 @@
 import httpx2
 import typer
 
+from routing_rules.counted import counted
 from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
 from worker.promises import prove
 from worker.screen import safe
@@ -30,7 +31,9 @@ def check(as_json: JsonFlag = False) -> None:
             console.print(f"{mark} {promise.number}  never: {safe(promise.offence)}{tail}", soft_wrap=True)
             for offender in promise.offenders:
                 console.print(f"         {safe(offender)}")
-        console.print("all promises are kept" if not broken else f"{len(broken)} checks found something")
+        console.print(
+            "all promises are kept" if not broken else counted(len(broken), "check") + " found something"
+        )
     if broken:
         raise typer.Exit(REFUSED)
     url = settings().heartbeat_url

@@ -1,5 +1,6 @@
 """What all commands share: output for people and machines, exit codes, and clear errors."""
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from schemas.errors import Refused, RulebookError, TasukiError
 from worker import logs
 from worker.local.join import join_servers
 from worker.queue import AWAY_ERRORS
-from worker.screen import make_console, make_table, safe
+from worker.screen import make_card, make_console, make_table, safe
 from worker.store.db import is_away, sqlstate
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,7 +76,14 @@ def _guarded(function: F, prepare: Callable[[], None]) -> F:
             sys.stderr.close()
             raise typer.Exit(0) from None
 
+    wrapped.__doc__ = _flowing(function.__doc__ or "")
     return wrapped  # type: ignore[return-value]
+
+
+def _flowing(text: str) -> str:
+    """Return a docstring for a screen of any width: a paragraph is one line, and an example keeps its own."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(one if one.startswith(" ") else one.replace("\n", " ") for one in paragraphs)
 
 
 def _database_exit(error: DBAPIError) -> Exception:
@@ -135,9 +143,17 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows for people; the title stands in one line, however narrow the columns are."""
-    table = make_table(title, columns, rows)
-    table.title = None
+def print_card(title: str, rows: Sequence[tuple[str, Any]]) -> None:
+    """Print one thing for people: each of its values beside its name, where a table would have too many columns."""
     console.print(Text(f"\n{title.strip()}", style="bold"), soft_wrap=True)
-    console.print(table)
+    console.print(make_card(rows))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows for people: the title, if there is one, in one line, and no column that is empty in every row."""
+    told = [at for at in range(len(columns)) if at == 0 or any(row[at] not in (None, "") for row in rows)]
+    table = make_table(title, [columns[at] for at in told], [[row[at] for at in told] for row in rows])
+    table.title = None
+    heading = title.strip()
+    console.print(Text(f"\n{heading}" if heading else "", style="bold"), soft_wrap=True)
+    console.print(table if rows else "none")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker.cli.common import (
     REFUSED,
@@ -118,7 +119,9 @@ def push(
     name = connect.name()
     if who is None:
         count = in_transaction(lambda c: store.mark_all(c, load(name).create_in, now()))
-        print_json({"marked": count}) if as_json else console.print(f"{count} leads will be written")
+        print_json({"marked": count}) if as_json else console.print(
+            counted(count, "lead") + " will be written"
+        )
         return
     with transaction() as connection:
         lead_id = reading.find_lead(connection, who)
@@ -159,7 +162,7 @@ def retry(who: MaybeWho = None, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json({"again": count})
     else:
-        console.print(f"{count} leads are tried again")
+        console.print(counted(count, "lead is", "leads are") + " tried again")
 
 
 @app.command("pull")
@@ -188,9 +191,10 @@ def pull(
     if as_json:
         print_json({"outcomes": done.outcomes, "owners": done.owners, "strangers": done.strangers})
         return
-    console.print(f"{done.outcomes} outcomes and {done.owners} owners on the queue")
+    console.print(f"{counted(done.outcomes, 'outcome')} and {counted(done.owners, 'owner')} on the queue")
     if done.strangers:
-        errors.print(f"{done.strangers} opportunities are of people whom Tasuki does not know: left out")
+        of = counted(done.strangers, "opportunity is", "opportunities are")
+        errors.print(f"{of} of people whom Tasuki does not know: left out")
 
 
 @app.command("fields")

@@ -7,6 +7,7 @@ import redis
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from routing_rules.counted import counted
 from schemas.errors import Refused, TasukiError
 from schemas.rulebook.channels import URL_KINDS
 from schemas.rulebook.team import TeamFile
@@ -101,10 +102,11 @@ def _backlog() -> list[Finding]:
         refused = run(
             connection, "SELECT count(*), max(last_error) FROM tasuki.outbox WHERE status = 'refused'"
         ).one()
+    entries = counted(waiting, "entry", "entries")
     found = [
-        ("ok" if waiting < 10_000 else "look", "backlog", f"{waiting} entries in the stream"),  # noqa: PLR2004
+        ("ok" if waiting < 10_000 else "look", "backlog", f"{entries} in the stream"),  # noqa: PLR2004
         ("ok" if overdue < 1_000 else "look", "clocks", f"{overdue} due now"),  # noqa: PLR2004
-        ("ok", "line", f"{in_line} sales-ready leads wait for a rep"),
+        ("ok", "line", counted(in_line, "sales-ready lead waits", "sales-ready leads wait") + " for a rep"),
         (
             "ok" if not quarantined else "look",
             "quarantine",
@@ -112,17 +114,23 @@ def _backlog() -> list[Finding]:
         ),
     ]
     if stuck:
-        found.append(("bad", "line", f"{stuck} leads that nobody may take; widen a pool in team.yaml"))
+        found.append(
+            ("bad", "line", counted(stuck, "lead") + " that nobody may take; widen a pool in team.yaml")
+        )
     if failing[0]:
         found.append(
-            ("look", "outbox", f"{failing[0]} messages are being retried; the last error: {failing[1]}")
+            (
+                "look",
+                "outbox",
+                f"{counted(failing[0], 'message is', 'messages are')} being retried; the last error: {failing[1]}",
+            )
         )
     if refused[0]:
         found.append(
             (
                 "look",
                 "outbox",
-                f"{refused[0]} messages were refused by their receivers; the last: {refused[1]}",
+                f"{counted(refused[0], 'message was refused by its receiver', 'messages were refused by their receivers')}; the last: {refused[1]}",
             )
         )
     return found
@@ -141,7 +149,11 @@ def _rulebook() -> list[Finding]:
     found: list[Finding] = [("ok", "rulebook", f"version {version} in force")]
     if older:
         found.append(
-            ("look", "rulebook", f"{older} held leads are still to be judged by it; look again in a moment")
+            (
+                "look",
+                "rulebook",
+                f"{counted(older, 'held lead is', 'held leads are')} still to be judged by it; look again in a moment",
+            )
         )
     return found
 
@@ -177,7 +189,7 @@ def _notices() -> list[Finding]:
         if rulebooks.current_version(connection) is not None:
             found += _channels(rulebooks.current(connection).book.source.team)
         for breaker in outbox_view.open_breakers(connection):
-            words = f"away since {local_day_time(breaker.open_since)}, {breaker.n} messages wait"
+            words = f"away since {local_day_time(breaker.open_since)}, {counted(breaker.n, 'message waits', 'messages wait')}"
             words += (
                 f": {breaker.last_error}; once mended: `tasuki outbox retry --receiver {breaker.receiver}`"
             )
@@ -225,10 +237,10 @@ def _crm() -> list[Finding]:
     health = connect.connect().look()
     with transaction() as connection:
         found = fare(connection, connect.name(), now())
-    left = health.calls_left if health.calls_left is not None else "an unknown number of"
+    left = "an unknown number of" if health.calls_left is None else health.calls_left
     words = (
-        f"{settings().crm} at {health.url} lets us in; {left} calls left by its own count,"
-        f" {found['calls_today']} of {found['calls_a_day']} of ours made; {found['waiting']} leads wait"
+        f"{settings().crm} at {health.url} lets us in; {counted(left, 'call')} left by its own count,"
+        f" {found['calls_today']:,} of {found['calls_a_day']:,} of ours made; {counted(found['waiting'], 'lead waits', 'leads wait')}"
         + (f" since {local_day_time(found['oldest'])}" if found["oldest"] else "")
         + f", {found['failing']} failing, {found['refused']} refused"
     )

@@ -1,6 +1,7 @@
 """What `tasuki doctor` says of absences and clocks: overlaps, times without end, changes not followed yet."""
 
 from routing_rules.calendars import next_open
+from routing_rules.counted import counted
 from worker import rulebooks
 from worker.now import now
 from worker.presence import team_now
@@ -64,6 +65,6 @@ def presence_findings() -> list[Finding]:
     for holder in holders:
         known = team.reps.get(holder.rep)
         if known is not None and next_open(known.calendar, at, known.absences) is None:
-            words = f"{holder.rep} holds {holder.n} leads and is not back within 400 days"
+            words = f"{holder.rep} holds {counted(holder.n, 'lead')} and is not back within 400 days"
             found.append(("bad", "clocks", f"{words}: the wall's time counts; make the rep inactive"))
     return found or [("ok", "absences", "none overlap, and all open clocks have followed")]

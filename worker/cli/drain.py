@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 import typer
 from sqlalchemy import Connection
 
+from routing_rules.counted import counted
+from routing_rules.waiting_words import waiting_words
 from worker import queue
 from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json
 from worker.now import now
@@ -16,6 +18,13 @@ from worker.zone import local_day_time
 
 #: Messages sent in this time are counted as told.
 _LATELY: Final = timedelta(hours=1)
+#: What is left to do, of one and of several.
+_LEFT: Final = {
+    "events": ("event to judge", "events to judge"),
+    "to_place": ("lead to place", "leads to place"),
+    "due_clocks": ("clock that is due", "clocks that are due"),
+    "to_tell": ("message to tell", "messages to tell"),
+}
 
 
 def left_to_do() -> dict[str, int]:
@@ -93,8 +102,7 @@ def drain(
         _say(waits)
     else:
         errors.print(
-            "not done: "
-            + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in left.items() if count)
+            "not done: " + ", ".join(counted(count, *_LEFT[what]) for what, count in left.items() if count)
         )
         errors.print("is a worker running? see `tasuki doctor`")
     if not done:
@@ -108,7 +116,7 @@ def _say(waits: dict[str, Any]) -> None:
         *(_in_line_line(row) for row in waits["in_line"]),
         *(_untold_line(row) for row in waits["untold"]),
     ]
-    told = f"{waits['told_in_the_last_hour']} messages told in the last hour"
+    told = counted(waits["told_in_the_last_hour"], "message") + " told in the last hour"
     if not lines:
         console.print(f"all is judged, handed over and told; {told}")
         return
@@ -124,18 +132,13 @@ def _quarantined_line(row: dict[str, Any]) -> str:
     )
 
 
-#: Why a lead is held in a pool's line -> words.
-_IN_LINE: Final = {
-    "closed": "nobody is at work",
-    "full": "everybody at work is full",
-    "nobody_left": "everybody had it; see `tasuki doctor`",
-    "broken_rule": "its rule cannot be evaluated; see `tasuki doctor`",
-    "claim": "open to a claim",
-}
+#: Why a lead waits, where somebody has to mend it.
+_TO_BE_MENDED: Final = ("nobody_left", "broken_rule")
 
 
 def _in_line_line(row: dict[str, Any]) -> str:
-    words = _IN_LINE.get(row["reason"], "to be placed")
+    words = waiting_words("claimable" if row["reason"] == "claim" else row["reason"], "en")
+    words += "; see `tasuki doctor`" if row["reason"] in _TO_BE_MENDED else ""
     return (
         f"line of {row['pool']}: {row['leads']} ready, {words};"
         f" looked at again by {local_day_time(row['look_again_at'])}"

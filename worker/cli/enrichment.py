@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from routing_rules.counted import counted
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.enrichment.asking import ask_due
 from worker.enrichment.sources import configured
@@ -56,4 +57,4 @@ def ask(
     if as_json:
         print_json({"sent": sent})
     else:
-        console.print(f"{sent} answers were sent to the stream")
+        console.print(counted(sent, "answer was", "answers were") + " sent to the stream")

@@ -1,7 +1,7 @@
 """`tasuki handoff`: what a rep holds, and what they do with it."""
 
 import getpass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 from schemas.handover import Act
 from worker import pausing, rulebooks, tasks
 from worker.acting import act
-from worker.cli.common import JsonFlag, command, console, instant, print_json, print_table
+from worker.cli.common import JsonFlag, command, console, instant, print_card, print_json, print_table
 from worker.cli.statement import claim, statement
 from worker.now import now
 from worker.screen import safe
 from worker.store import reading
 from worker.store.db import in_transaction, run, transaction
+from worker.web.words import end_words
 from worker.zone import local_time
 
 app = typer.Typer(
@@ -48,12 +49,18 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    columns = ("#", "lead", "rep", "rule", "offered", "accepted", "contacted", "clock runs until", "ended")
-    print_table("assignments", columns, [
-        (r["assignment_id"], f"{r['lead_id']} {r['company'] or r['email']}", r["rep"], r["rule"], r["offered_at"],
-         r["accepted_at"], r["contacted_at"], f"{r['clock']}: {local_time(r['due_at'])}" if r["due_at"] else None,
-         r["end_reason"]) for r in rows
+    print_table("assignments", ("#", "lead", "rep", "rule", "stands", "clock runs until"), [
+        (r["assignment_id"], f"{r['lead_id']} {r['company'] or r['email']}", r["rep"], r["rule"], _stands(r),
+         f"{r['clock'].replace('_', ' ')}: {local_time(r['due_at'])}" if r["due_at"] else None) for r in rows
     ])  # fmt: skip
+
+
+def _stands(row: dict[str, Any]) -> str:
+    """Say the last that came of an assignment, and when."""
+    steps = ("offered", "accepted", "contacted", "ended")
+    last = next(step for step in reversed(steps) if row[f"{step}_at"] is not None)
+    words = end_words(row["end_reason"] or "", "en") if last == "ended" else last
+    return f"{words} {local_time(row[f'{last}_at'])}"
 
 
 def _require_known(connection: Connection, rep: str | None, pool: str | None) -> None:
@@ -208,13 +215,28 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json(found)
         return
-    simple = [(key, value) for key, value in found.items() if not isinstance(value, list)]
-    print_table(f"assignment {number}", ("field", "value"), simple)
+    print_card(f"assignment {number}", _filled(found))
+    for clock in found["clocks"]:
+        print_card(f"{clock['kind'].replace('_', ' ')} clock", _filled(clock))
     for name, value in found.items():
-        if isinstance(value, list) and value:
+        if name != "clocks" and isinstance(value, list) and value:
             print_table(
-                f"\n{name.replace('_', ' ')}", tuple(value[0]), [tuple(row.values()) for row in value]
-            )
+                f"\n{name.replace('_', ' ')}", [key.replace("_", " ") for key in value[0]],
+                [tuple(row.values()) for row in value],
+            )  # fmt: skip
+
+
+#: Names of values that say more than their own do.
+_NAMES: Final = {"raw_s": "seconds in all", "business_s": "business seconds", "warn_at": "warned from"}
+
+
+def _filled(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what is known of a row, for a card; its lists stand in tables of their own."""
+    return [
+        (_NAMES.get(key, key.replace("_", " ")), value)
+        for key, value in values.items()
+        if value is not None and not isinstance(value, list)
+    ]
 
 
 @app.command("decline")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.errors import Away, NotUnderstood, Refused, RulebookError
 from schemas.event import understand
 from worker import queue
@@ -66,7 +67,7 @@ def lint(
         return
     for one in loaded.warnings:
         console.print(f"[yellow]warning:[/yellow] {safe(one)}", soft_wrap=True)
-    console.print(f"[green]{len(loaded.sources)} sources are fit[/green]")
+    console.print(f"[green]{counted(len(loaded.sources), 'source is', 'sources are')} fit[/green]")
 
 
 @app.command("sources")
@@ -258,5 +259,5 @@ def spool(
     if drain:
         console.print(f"put on the queue: {moved}")
     console.print(
-        f"waiting: {waiting.bytes} bytes in {waiting.segments} files; damaged files: {waiting.damaged}"
+        f"waiting: {counted(waiting.bytes, 'byte')} in {counted(waiting.segments, 'file')}; damaged files: {waiting.damaged}"
     )

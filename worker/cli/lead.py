@@ -19,12 +19,13 @@ from worker.cli.common import (
     fail,
     language,
     print_json,
-    print_table,
 )
-from worker.cli.lead_explain import explain_decisions, explain_lead, print_held
+from worker.cli.lead_explain import explain_decisions, explain_lead
+from worker.cli.lead_show import show_lead
 from worker.explaining import held_words
 from worker.judging import utc_ms
 from worker.looking import ask_gate, look_at_lead, opportunities
+from worker.names import name_of
 from worker.now import now_ms
 from worker.screen import safe
 from worker.store import leads
@@ -38,17 +39,22 @@ Who = Annotated[str, typer.Argument(help="Lead number, e-mail address, or the pr
 
 @app.command("show")
 @command
-def show(who: Who, as_json: JsonFlag = False) -> None:
-    """Show a lead: profile, stage, assignment, clocks, newest events.
+def show(
+    who: Who, lang: Annotated[str, typer.Option(help="ja or en.")] = "en", as_json: JsonFlag = False
+) -> None:
+    """Show a lead: who it is, how it stands and why it waits, its assignments with their clocks, newest events.
 
-    Example: tasuki lead show hanako.sato@example.co.jp
+    Example: tasuki lead show hanako.sato@example.co.jp --lang ja
     """
+    words = language(lang)
     with transaction() as connection:
         lead = look_at_lead(connection, who)
         row = leads.read_lead(connection, lead["lead_id"])
         assert row is not None  # noqa: S101 - it was just found
-        lead["nurture"] = held_words(row, rulebooks.current(connection))
+        loaded = rulebooks.current(connection)
+        lead["nurture"] = held_words(row, loaded)
     facts = origins(row.state, row.standing, now_ms(), row.account_owner)
+    lead["name"] = name_of(row.state)
     lead["account"] = row.account_key
     lead["facts"] = [
         {"field": one.field, "value": one.value, "source": one.source, "at": utc_ms(one.at_ms)}
@@ -58,18 +64,7 @@ def show(who: Who, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json(lead)
         return
-    simple = [(key, value) for key, value in lead.items() if not isinstance(value, list | dict)]
-    print_table(f"lead {lead['lead_id']}", ("field", "value"), simple)
-    console.print("keys: " + safe(", ".join(f"{kind}={value}" for kind, value in lead["keys"])))
-    if lead["nurture"] is not None:
-        print_held(lead["nurture"])
-    if lead["waiting"]:
-        print_table("\nwaiting", tuple(lead["waiting"]), [tuple(lead["waiting"].values())])
-    for name in ("facts", "opportunities", "assignments", "clocks", "events"):
-        rows = lead[name]
-        if rows:
-            columns = [key for key in rows[0] if key not in ("lead_id", "rulebook_version")]
-            print_table(f"\n{name}", columns, [[row[key] for key in columns] for row in rows])
+    show_lead(lead, loaded, words)
 
 
 @app.command("explain")

@@ -1,9 +1,10 @@
-"""What `tasuki lead explain` prints, and what `lead show` says of a held lead."""
+"""What `tasuki lead explain` prints."""
 
 from typing import Any, Final
 
 import msgspec
 
+from routing_rules.coming import InLine
 from routing_rules.explain import (
     activity_name,
     all_missing,
@@ -25,7 +26,7 @@ from schemas.decision import Judgement, Reasons
 from schemas.errors import NotFound
 from worker import rulebooks
 from worker.cli.common import console, print_json, print_table
-from worker.explaining import explain_decision, explain_now, held_words, rep_name
+from worker.explaining import explain_decision, explain_now, held_words, line_of, rep_name
 from worker.judging import utc_ms
 from worker.learned import chance_of
 from worker.now import now_ms
@@ -41,25 +42,16 @@ _BOOK = {"ja": "ルールブック", "en": "rulebook"}
 _COLUMNS = {"ja": ("区分", "内容", "点"), "en": ("part", "what", "points")}
 
 
-def print_ways(row: LeadRow, loaded: Loaded, lang: Lang) -> None:
+def print_ways(row: LeadRow, loaded: Loaded, lang: Lang, in_line: InLine | None) -> None:
     """Print in one line what would make a held lead ready, and below what would do and what comes next."""
     ways = smallest_changes(row.state, row.standing, loaded.book, now_ms(), row.account_owner)
     if ways:
         console.print(f"\n{_NEEDS[lang]}: " + safe(short_words(ways, loaded.book, lang)), soft_wrap=True)
-    rows = [one for one in explain_now(row, loaded, lang)["table"] if one["section"] in ("way", "next")]
+    rows = [
+        one for one in explain_now(row, loaded, lang, in_line)["table"] if one["section"] in ("way", "next")
+    ]
     if rows:
         _print_rows("", rows, lang)
-
-
-def print_held(held: dict[str, Any]) -> None:
-    """Print what a held lead carries, in both languages."""
-    track = held["track_name"]
-    console.print("track: " + ("-" if track is None else safe(f"{track['ja']} / {track['en']}")))
-    if held["needs"]["en"]:
-        console.print(f"{_NEEDS['ja']}: " + safe(held["needs"]["ja"]), soft_wrap=True)
-        console.print(f"{_NEEDS['en']}: " + safe(held["needs"]["en"]), soft_wrap=True)
-    for one in held["next"]:
-        console.print("  " + safe(f"{one['ja']} / {one['en']}"), soft_wrap=True)
 
 
 def explain_decisions(who: str, number: int, lang: Lang, *, as_json: bool) -> None:
@@ -104,11 +96,12 @@ def explain_lead(who: str, lang: Lang, *, as_json: bool) -> None:
         loaded = rulebooks.current(connection)
         assert row is not None  # noqa: S101 - it was just found
         learned = chance_of(connection, row, at_ms)
+        in_line = line_of(connection, lead_id)
     judged = judge(row.state, row.standing, loaded.book, at_ms, row.account_owner)
     falls = outlook(row.state, row.standing, loaded.book, at_ms, row.account_owner)
     if as_json:
         print_json(
-            {**_judged_as_data(judged, row, falls, loaded, lang),
+            {**_judged_as_data(judged, row, falls, loaded, lang, in_line),
              "learned": None if learned is None else learned.told(lang),
              "decisions": [_decision_as_data(item) for item in history]}
         )  # fmt: skip
@@ -120,14 +113,14 @@ def explain_lead(who: str, lang: Lang, *, as_json: bool) -> None:
     if learned is not None:
         console.print(safe(learned.line(lang)), soft_wrap=True)
     _print_judged(judged, loaded, lang)
-    print_ways(row, loaded, lang)
+    print_ways(row, loaded, lang, in_line)
     _print_titled(said["ahead"], [(fall_words(fall, loaded.book, lang, HOME_ZONE),) for fall in falls])
     title, *columns = said["decisions"]
     print_table(f"\n{title}", columns, [_decision_line(item, loaded, lang) for item in history])
 
 
 def _judged_as_data(
-    judged: Judgement, row: LeadRow, falls: list[Fall], loaded: Loaded, lang: Lang
+    judged: Judgement, row: LeadRow, falls: list[Fall], loaded: Loaded, lang: Lang, in_line: InLine | None
 ) -> dict[str, Any]:
     book = loaded.book
     return {
@@ -138,7 +131,7 @@ def _judged_as_data(
             {**msgspec.to_builtins(fall), "at": utc_ms(fall.at_ms), "words": fall_words(fall, book, lang, HOME_ZONE)}
             for fall in falls
         ],
-        "table": explain_now(row, loaded, lang)["table"], "held": held_words(row, loaded),
+        "table": explain_now(row, loaded, lang, in_line)["table"], "held": held_words(row, loaded),
         "rulebook_version": loaded.version,
     }  # fmt: skip
 

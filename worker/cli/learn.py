@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.base import Lang
 from schemas.errors import Refused
 from schemas.learned import ModelRow, Report, Scorecard
@@ -276,7 +277,8 @@ def propose(
             f"{number}. {safe(one['words'][_lang(lang)])} ({one['file']}, line {one['line']})", soft_wrap=True
         )
     console.print(
-        f"{result.tried} changes were tried on {result.found_on} past hand-overs; {len(told)} also held on the"
+        f"{counted(result.tried, 'change was', 'changes were')} tried on"
+        f" {counted(result.found_on, 'past hand-over')}; {len(told)} also held on the"
         f" newest {result.held_out}. None is applied: both sides sign, then `tasuki rules publish`"
     )
 

@@ -44,8 +44,16 @@ def list_(
     if as_json:
         print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 - SQLAlchemy's own name for it
         return
-    print_table("quarantine", ("#", "source", "platform", "event", "received", "where", "what", "bytes", "personal", "closed"), [
-        (r.quarantine_id, r.source, r.platform, r.event_id, r.received_at, r.place, r.reason, r.raw_bytes, ", ".join(r.personal or ()), r.resolution)
+    columns = (
+        "#",
+        "source",
+        "received",
+        "where",
+        "what and how to mend it",
+        *(("closed",) if everything else ()),
+    )
+    print_table("quarantine", columns, [
+        (r.quarantine_id, r.source, r.received_at, r.place, r.reason, *((r.resolution,) if everything else ()))
         for r in rows
     ])  # fmt: skip
 

@@ -70,7 +70,7 @@ def send(
     if as_json:
         print_json({"sent": len(entries)})
     else:
-        console.print(f"{len(entries)} on the queue; `tasuki drain` waits until they are judged")
+        console.print(f"{len(entries)} on the queue; `tasuki drain` waits until all is judged")
 
 
 def _read(file: str) -> tuple[bytes, Path | None]:

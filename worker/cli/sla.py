@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from routing_rules.counted import counted
 from schemas.errors import Refused
 from worker import rulebooks, sla_report
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
@@ -47,13 +48,27 @@ def report(
         return
     console.print(f"[bold]{since:%Y-%m}[/bold] ({place.key}), rulebook {loaded.version}")
     rows = [_sales_line(row) for row in found["sales"]]
-    columns = ("by", "who", "clock", "ended", "kept", "breached", "business p50", "p90", "raw p50", "p90")
+    columns = (
+        "by",
+        "who",
+        "clock",
+        "ended",
+        "kept",
+        "breached",
+        "business p50",
+        "p90",
+        "by the wall p50",
+        "p90",
+    )
     print_table("sales", columns, rows)
     print_table("\nmarketing", ("promise", "promised", "came", ""), [
-        (one["promise"], f"{one['promised']} {one['unit']}", _came(one), _KEPT[one["kept"]]) for one in found["marketing"]
+        (one["promise"], _with_unit(f"{one['promised']}", one), _came(one), _KEPT[one["kept"]]) for one in found["marketing"]
     ])  # fmt: skip
     if found["not_measured_yet"]:
-        console.print(f"{found['not_measured_yet']} clocks that ended are still to be measured")
+        console.print(
+            counted(found["not_measured_yet"], "clock that ended is", "clocks that ended are")
+            + " still to be measured"
+        )
 
 
 def _sales_line(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -65,8 +80,12 @@ def _sales_line(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _came(one: dict[str, Any]) -> str:
-    came = "-" if one["came"] is None else f"{one['came']:g} {one['unit']}"
+    came = "-" if one["came"] is None else _with_unit(f"{one['came']:g}", one)
     return f"{came} (median {_span(one['median_s'])})" if one.get("median_s") is not None else came
+
+
+def _with_unit(number: str, one: dict[str, Any]) -> str:
+    return counted(number, "lead") if one["unit"] == "leads" else f"{number} {one['unit']}"
 
 
 def _span(seconds: float | None) -> str:

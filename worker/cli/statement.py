@@ -11,6 +11,7 @@ from schemas.base import Lang
 from worker import rulebooks, tasks
 from worker.claiming import claim as claim_lead
 from worker.cli.common import JsonFlag, command, console, language, print_json, print_table
+from worker.explaining import rep_name, rep_with_id
 from worker.now import now
 from worker.screen import safe
 from worker.store import reading, statements
@@ -54,14 +55,16 @@ def statement(
     """
     said = language(lang) if lang else None
     with transaction() as connection:
-        known = rulebooks.current(connection).team.reps
+        loaded = rulebooks.current(connection)
         since = now() - timedelta(days=days)
         accounts = statements.accounts_of(connection, rep, pool=pool, since=since)
         rows = statements.turns_seen(connection, rep, pool=pool, since=since, limit=limit)
+    known = loaded.team.reps
     if rep not in known and not rows:
         rulebooks.require_rep(rep, known)
     words: Lang = said or (known[rep].spec.language if rep in known else "ja")
-    told = [_told(row, rep, words) for row in rows]
+    names = {one: rep_name(one, loaded, words) for one in known}
+    told = [_told(row, rep, words, names) for row in rows]
     books = [_book(account) for account in accounts]
     if as_json:
         print_json({"rep": rep, "days": days, "pools": books, "turns": told})
@@ -72,7 +75,8 @@ def statement(
         for one in books
     ])  # fmt: skip
     print_table(headings[2], headings[3], [
-        (one["at"], one["pool"], one["lead_id"], one["assigned_to"], one["why"]) for one in told
+        (one["at"], one["pool"], one["lead_id"], one["assigned_to"] and rep_with_id(one["assigned_to"], loaded, words),
+         one["why"]) for one in told
     ])  # fmt: skip
 
 
@@ -88,11 +92,11 @@ _HEADINGS = {
 }  # fmt: skip
 
 
-def _told(row: dict[str, Any], rep: str, lang: Lang) -> dict[str, Any]:
+def _told(row: dict[str, Any], rep: str, lang: Lang, names: dict[str, str]) -> dict[str, Any]:
     return {
         "at": row["at"], "pool": row["pool"], "lead_id": row["lead_id"], "assignment_id": row["assignment_id"],
         "assigned_to": row["rep"] if row["kind"] == "taken" else None, "strategy": row["strategy"],
-        "outcome": outcome_of(row, rep), "why": say(row, rep, lang),
+        "outcome": outcome_of(row, rep), "why": say(row, rep, lang, names),
     }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ FACTS: Final = {
 
 _NEXT: Final[dict[str, tuple[str, str]]] = {
     "mql": ("担当者の割り当て待ち", "waits for a rep"),
-    "offered": ("リードを受諾する", "accept the lead"),
+    "offered": ("リードを引き受ける", "accept the lead"),
     "sal": ("初回の連絡をする", "make the first contact"),
     "contacted": ("商談にするか決める", "decide on an opportunity"),
     "sql": ("商談を進める", "work the opportunity"),

@@ -23,6 +23,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.compiled import CompiledBook
+from routing_rules.counted import counted
 from routing_rules.learned_features import features
 from schemas.lead import LeadState, Standing
 from schemas.learned import Told
@@ -167,7 +168,7 @@ def cases(found: Iterable[HandOver], book: CompiledBook, rulebook_digest: str, h
             Told(ja=f"結果の内訳: {told}（open は除外）", en=f"Outcomes: {told} (open is left out)."),
             Told(
                 ja=f"判定期間: {horizon.days}日。それより新しい引き渡しは除外。",
-                en=f"Horizon: {horizon.days} days; younger hand-overs are left out.",
+                en=f"Horizon: {counted(horizon.days, 'day')}; younger hand-overs are left out.",
             ),
             Told(
                 ja="結果があるのは引き渡したリードだけなので、確率は「引き渡した場合」のものです。",

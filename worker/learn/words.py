@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from routing_rules.counted import counted
 from schemas.base import Lang
 from schemas.learned import Estimate, FieldUse, Measures, Report, Window
 
@@ -163,7 +164,7 @@ def why_left_out(use: FieldUse, lang: Lang) -> str:
         return "偶然以上の差がない" if lang == "ja" else "tells won from not won no better than chance"
     if lang == "ja":
         return f"データ不足（重み{use.weights}個に1個あたり10件が必要）"
-    return f"too little data for its {use.weights} weights (ten cases each)"
+    return f"too little data for its {counted(use.weights, 'weight')} (ten cases each)"
 
 
 def score_name(name: str, lang: Lang) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from routing_rules.counted import counted
 from schemas.errors import Away
 from worker import queue, rulebooks
 from worker.local.deliveries import Delivery, read_day
@@ -32,6 +33,8 @@ TAIL: Final = timedelta(minutes=5)
 LINE_EVERY_S: Final = 5.0
 #: Deliveries put on the queue in one round trip at most.
 CHUNK: Final = 200
+#: What the played reps did, as it is told.
+_ACTS: Final = {"accept": "accepted", "decline": "declined"}
 
 
 class Demo:
@@ -153,11 +156,13 @@ class Demo:
         broken = [promise for promise in promises if promise.offenders or not promise.finished]
         say = self._console.print
         say(
-            f"\n[bold]7. Told[/bold]: {len(mails.mails)} mails and {len(hooks.keys)} signed webhooks received,"
+            f"\n[bold]7. Told[/bold]: {counted(len(mails.mails), 'mail')} and {counted(len(hooks.keys), 'signed webhook')} received,"
             f" {hooks.forged} with a bad signature; reps were played by the demo: {self._acts()}."
         )
         _show_mail(mails, self._console)
-        say(f"\n[bold]8. Promises[/bold]: {len(promises) - len(broken)} of {len(promises)} checks kept.")
+        say(
+            f"\n[bold]8. Promises[/bold]: {len(promises) - len(broken)} of {counted(len(promises), 'check')} kept."
+        )
         for promise in broken:
             say(f"   broken: {promise.offence}: {', '.join(promise.offenders)}", markup=False)
         say("\n[bold]Look further[/bold]")
@@ -176,7 +181,8 @@ class Demo:
         return not broken
 
     def _acts(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in sorted(self._players.acts.items())) or "no act"
+        told = (f"{count} {_ACTS.get(what, what)}" for what, count in sorted(self._players.acts.items()))
+        return ", ".join(told) or "no act"
 
     def _stay(self, supervisor: Supervisor) -> None:
         self._console.print("\nthe worker goes on; Ctrl-C ends the demo")

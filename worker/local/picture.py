@@ -12,12 +12,15 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from routing_rules.explain import missing_words, track_name
+from routing_rules.waiting_words import waiting_words
 from schemas.decision import Reasons
 from worker.rulebooks import Loaded
 from worker.screen import make_table, safe
 from worker.store.db import run
 from worker.zone import local_time
 
+#: Why a held lead is on no track.
+_NO_TRACK = "none: marketing has stopped writing"
 _COUNTS = """
 SELECT
   (SELECT count(*) FROM tasuki.event) AS applied,
@@ -146,7 +149,7 @@ def _held(connection: Connection, loaded: Loaded) -> Table:
                 lacking[words] = lacking.get(words, 0) + 1
         most = sorted(lacking.items(), key=lambda pair: -pair[1])[:3]
         table.add_row(
-            safe(track_name(row.track, loaded.book, "en")), str(row.n),
+            safe(_NO_TRACK if row.track is None else track_name(row.track, loaded.book, "en")), str(row.n),
             "\n".join(f"{safe(words)} ({count})" for words, count in most),
         )  # fmt: skip
     return table
@@ -186,9 +189,11 @@ def _line(connection: Connection) -> Table:
     )
     for row in run(
         connection,
-        "SELECT pool, reason, count(*), min(look_again_at) FROM tasuki.waiting GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT pool, reason, count(*) AS n, min(look_again_at) AS look_again_at FROM tasuki.waiting GROUP BY 1, 2"
+        " ORDER BY 1, 2",
     ):
-        table.add_row(*(safe(cell) for cell in row))
+        why = waiting_words(row.reason, "en")
+        table.add_row(*(safe(cell) for cell in (row.pool, why, row.n, row.look_again_at)))
     return table
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from routing_rules.counted import counted
+from routing_rules.strategy_words import why_you_words, with_rule
 from schemas.base import Lang
 from worker.notices import words
 from worker.notices.kinds import OF_ANOTHER, TIMED
@@ -30,7 +32,7 @@ def lead_rows(
     rows: Rows = [
         ("due", _due(body, lang, now)),
         ("rep", (line(holder),) if (holder := named(lead.get("rep_name"), lang, lead.get("rep"))) else ()),
-        ("why_now", _why_now(lead, zone, lang)),
+        ("why_now", _why_now(lead, zone, lang, now)),
     ]
     if brief:
         return [*rows, ("contact", _present(lead, "phone", "email"))]
@@ -39,8 +41,8 @@ def lead_rows(
         ("who", _person(lead, lang)),
         ("contact", _present(lead, "phone", "email")),
         ("company", _company(lead, lang)),
-        ("say", () if body["kind"] in OF_ANOTHER else _say_first(lead, zone, lang)),
-        ("did", tuple(_activity(item, zone, lang) for item in lead.get("activities") or ())),
+        ("say", () if body["kind"] in OF_ANOTHER else _say_first(lead, zone, lang, now)),
+        ("did", tuple(_activity(item, zone, lang, now) for item in lead.get("activities") or ())),
         ("stage", _stage(lead, lang)),
         ("interests", _interests(lead, lang)),
         ("why_told" if body["kind"] == "claim_open" else "why_you", _why_you(body, lang)),
@@ -76,7 +78,7 @@ def _company(lead: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
     """Return what there is to say of the company beside its name, which is the title's second line."""
     parts = []
     if employees := lead.get("employees"):
-        parts.append(f"従業員 {employees:,}名" if lang == "ja" else f"{employees:,} employees")
+        parts.append(f"従業員 {employees:,}名" if lang == "ja" else counted(employees, "employee"))
     parts += _present(lead, "industry", "region")
     if not lead.get("region"):
         parts += _present(lead, "country")
@@ -87,19 +89,19 @@ def _at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def _why_now(lead: Mapping[str, Any], zone: str, lang: Lang) -> tuple[str, ...]:
+def _why_now(lead: Mapping[str, Any], zone: str, lang: Lang, now: datetime) -> tuple[str, ...]:
     title = named(lead.get("ready_name"), lang, lead.get("ready_because"))
     raised = lead.get("hand_raise")
     if title is None:
         return ()
     if raised is None:
         return (line(title),)
-    when = words.short_time(_at(raised["at_ms"]), zone, lang)
+    when = words.short_time(_at(raised["at_ms"]), zone, lang, now)
     what = line(named(raised["name"], lang, raised["kind"]))
     return (f"{line(title)}（{what}、{when}）" if lang == "ja" else f"{line(title)} ({what}, {when})",)
 
 
-def _say_first(lead: Mapping[str, Any], zone: str, lang: Lang) -> tuple[str, ...]:
+def _say_first(lead: Mapping[str, Any], zone: str, lang: Lang, now: datetime) -> tuple[str, ...]:
     """Return how the talk may begin: from their own wish, else from what interests them most of what they did last."""
     raised = lead.get("hand_raise")
     did = lead.get("activities") or ()
@@ -109,12 +111,12 @@ def _say_first(lead: Mapping[str, Any], zone: str, lang: Lang) -> tuple[str, ...
         return ()
     pair = words.SAY_RAISED if raised else words.SAY_INTEREST
     what = line(named(hook["name"], lang, hook["kind"]))
-    return (say(pair, lang, what=what, when=words.short_time(_at(hook["at_ms"]), zone, lang)),)
+    return (say(pair, lang, what=what, when=words.short_time(_at(hook["at_ms"]), zone, lang, now)),)
 
 
-def _activity(item: Mapping[str, Any], zone: str, lang: Lang) -> str:
+def _activity(item: Mapping[str, Any], zone: str, lang: Lang, now: datetime) -> str:
     name = line(named(item.get("name"), lang, item["kind"]))
-    when = words.short_time(_at(item["at_ms"]), zone, lang)
+    when = words.short_time(_at(item["at_ms"]), zone, lang, now)
     return (
         f"{when}　{name}{words.times(item.get('count', 1), lang)}"
         if lang == "ja"
@@ -155,9 +157,8 @@ def _why_you(body: Mapping[str, Any], lang: Lang) -> tuple[str, ...]:
         return ()
     if why is None:  # written by a version before this one
         return (line(body["because"]),) if body.get("because") else ()
-    pair = words.OPEN_TO_YOU if body["kind"] == "claim_open" else words.WHY_YOU.get(why["strategy"])
     rule = line(named(why.get("rule_name"), lang, why["rule"]))
-    if pair is None:
-        return (rule,)
-    text = say(pair, lang, pool=named(why.get("pool"), lang, "-"))
-    return (f"{line(text)}（規則: {rule}）" if lang == "ja" else f"{line(text)} (rule: {rule})",)
+    pool = line(named(why.get("pool"), lang, "-"))
+    if body["kind"] == "claim_open":
+        return (with_rule(say(words.OPEN_TO_YOU, lang, pool=pool), rule, lang),)
+    return (why_you_words(why["strategy"], pool, rule, lang),)

@@ -43,11 +43,11 @@ MARK: Final[dict[str, Pair]] = {
 }
 INTRO: Final[dict[str, Pair]] = {
     "offer.accept": (
-        "新しいリードのご担当をお願いいたします。期限までに、受諾または辞退をお知らせください。",
+        "新しいリードのご担当をお願いいたします。期限までに、引き受けるか辞退するかをお知らせください。",
         "You have a new lead. Please accept or decline it before it is due.",
     ),
     "warning.accept": (
-        "回答の期限が近づいています。受諾または辞退をお知らせください。",
+        "回答の期限が近づいています。引き受けるか辞退するかをお知らせください。",
         "Your answer is due soon. Please accept or decline this lead.",
     ),
     "warning.contact": (
@@ -103,7 +103,7 @@ INTRO: Final[dict[str, Pair]] = {
         "This lead can no longer be claimed. There is nothing for you to do.",
     ),
     "rep_left": (
-        "離任した担当者が、次のリードを受諾したままになっています。引き継ぎをお願いいたします。",
+        "離任した担当者が、次のリードを引き受けたままになっています。引き継ぎをお願いいたします。",
         "A rep who left had accepted this lead. Please decide who goes on with it.",
     ),
     "withdrawn": (
@@ -131,26 +131,9 @@ LABEL: Final[dict[str, Pair]] = {
     "reason": ("理由", "Reason"),
 }
 ACTION: Final[dict[str, Pair]] = {
-    "accept": ("受諾する", "Accept"),
+    "accept": ("引き受ける", "Accept"),
     "decline": ("辞退する", "Decline"),
     "contacted": ("連絡済みにする", "I made contact"),
-}
-WHY_YOU: Final[dict[str, Pair]] = {
-    "round_robin": ("「{pool}」で順番が回ってきたためです", "It is your turn in {pool}"),
-    "least_loaded": (
-        "「{pool}」の中で、今お持ちのリードが最も少ないためです",
-        "You have the most room in {pool} right now",
-    ),
-    "owner": (
-        "このお客様のアカウントのご担当、または以前のご担当でいらっしゃるためです",
-        "You own the account, or had this person before",
-    ),
-    "escalation": (
-        "「{pool}」で対応できる担当者がいなかったため、責任者にお願いしています",
-        "Nobody in {pool} could take it, and you manage the pool",
-    ),
-    "best_match": ("「{pool}」の中で、このお客様に最も合うためです", "You are the best match in {pool}"),
-    "claim": ("ご自身で引き受けられたためです", "You claimed it"),
 }
 #: Of a lead that is open to a claim, which nobody has claimed yet.
 OPEN_TO_YOU: Final[Pair] = (
@@ -159,7 +142,7 @@ OPEN_TO_YOU: Final[Pair] = (
 )
 ENDED: Final[dict[str, Pair]] = {
     "declined": ("辞退されたため", "It was declined"),
-    "accept_breached": ("期限までに受諾がなかったため", "It was not accepted in time"),
+    "accept_breached": ("期限までに引き受けられなかったため", "It was not accepted in time"),
     "contact_breached": ("期限までに初回のご連絡がなかったため", "It was not contacted in time"),
     "follow_up_breached": ("期限までに再度のご連絡がなかったため", "The next attempt was not made in time"),
     "rep_away": ("ご不在のため", "You are away"),
@@ -228,10 +211,14 @@ def day_time(at: datetime, zone: str, lang: Lang) -> str:
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M} ({local:%Z})"
 
 
-def short_time(at: datetime, zone: str, lang: Lang) -> str:
-    """Return an instant of the recent past, to stay on one line: `11/23 16:20`, `23 Nov 16:20`."""
+def short_time(at: datetime, zone: str, lang: Lang, now: datetime) -> str:
+    """Return an instant of the past, to stay on one line: `11/23 16:20`, `23 Nov 16:20`; with another year than now's."""
     local = at.astimezone(ZoneInfo(zone))
-    text = f"{local.month}/{local.day} {local:%H:%M}" if lang == "ja" else f"{local.day} {local:%b %H:%M}"
+    is_other = local.year != now.astimezone(local.tzinfo).year
+    if lang == "ja":
+        text = f"{f'{local.year}/' if is_other else ''}{local.month}/{local.day} {local:%H:%M}"
+    else:
+        text = f"{local.day} {local:%b}{f' {local.year},' if is_other else ''} {local:%H:%M}"
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -30,10 +30,19 @@ def find_lead(connection: Connection, who: str) -> int:
         v=who, e=who.strip().lower(),
     ).scalars().all()  # fmt: skip
     if not rows:
-        raise NotFound(f"no lead is known as {who!r}")
+        raise unknown_lead(who)
     if len(rows) > 1:
         raise Refused(f"{who!r} names several leads: {', '.join(str(row) for row in rows)}; use the number")
     return int(rows[0])
+
+
+def unknown_lead(who: str) -> NotFound:
+    """Return the refusal of a lead that nobody knows: what a lead is found by, and where they are listed."""
+    return NotFound(
+        f"no lead is known as {who!r}; give its number, its whole e-mail address, or the producer's own key."
+        " `tasuki handoff list` and `tasuki account show DOMAIN` list leads,"
+        " `tasuki quarantine list` events that were not understood"
+    )
 
 
 def one_lead(connection: Connection, lead_id: int) -> dict[str, Any]:
@@ -50,8 +59,7 @@ def one_lead(connection: Connection, lead_id: int) -> dict[str, Any]:
         "keys": [list(row) for row in run(
             connection, "SELECT kind, value FROM tasuki.lead_key WHERE lead_id = :i ORDER BY 1, 2", i=lead_id
         )],
-        "waiting": _maybe(connection, "SELECT pool, rule, sla, reason, parked, ready_at, look_again_at, hops"
-                          " FROM tasuki.waiting WHERE lead_id = :i", lead_id),
+        "waiting": waiting(connection, lead_id),
         "assignments": _rows(connection, "SELECT * FROM tasuki.v_assignment WHERE lead_id = :i"
                              " ORDER BY assignment_id", lead_id),
         "clocks": _rows(connection, "SELECT * FROM tasuki.v_clock WHERE lead_id = :i ORDER BY clock_id", lead_id),
@@ -64,8 +72,13 @@ def _rows(connection: Connection, sql: str, lead_id: int) -> list[dict[str, Any]
     return [dict(row) for row in run(connection, sql, i=lead_id).mappings()]
 
 
-def _maybe(connection: Connection, sql: str, lead_id: int) -> dict[str, Any] | None:
-    row = run(connection, sql, i=lead_id).mappings().one_or_none()
+def waiting(connection: Connection, lead_id: int) -> dict[str, Any] | None:
+    """Return a lead's place in the line of a pool, or None where it is in none."""
+    row = run(
+        connection,
+        "SELECT pool, rule, sla, reason, parked, ready_at, look_again_at, hops FROM tasuki.waiting WHERE lead_id = :i",
+        i=lead_id,
+    ).mappings().one_or_none()  # fmt: skip
     return None if row is None else dict(row)
 
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from schemas.base import Lang
-from schemas.errors import NotFound
 from schemas.rulebook.outreach import OutreachChannel
 from worker.explaining import explain_lead
 from worker.looking import ask_gate, look_at_held, look_at_lead
 from worker.store.db import in_transaction
+from worker.store.reading import unknown_lead
 from worker.tokens import Bearer
 from worker.web.assignments import MAY_FAIL
 from worker.web.auth import needs
@@ -147,7 +147,7 @@ def lead(lead: Who, caller: Caller) -> Lead:
     """
     found = in_transaction(lambda connection: look_at_held(connection, lead))
     if caller.rep is not None and found["owner"] != caller.rep:
-        raise NotFound(f"no lead is known as {lead!r}")
+        raise unknown_lead(lead)
     return Lead.model_validate(found)
 
 
@@ -162,7 +162,7 @@ def explain(
 
     def look(connection: Connection) -> dict[str, Any]:
         if caller.rep is not None and look_at_lead(connection, lead)["owner"] != caller.rep:
-            raise NotFound(f"no lead is known as {lead!r}")
+            raise unknown_lead(lead)
         return explain_lead(connection, lead, lang)
 
     return Explained.model_validate(in_transaction(look))

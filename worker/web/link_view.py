@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from routing_rules.explain import buying_stage_name, route_name, rule_name
 from routing_rules.facts import DAY_MS
 from routing_rules.outreach_words import answer_words, channel_words
+from routing_rules.strategy_words import why_you_words
 from schemas.base import Lang
 from worker.links import Link, State
 from worker.names import name_of
@@ -23,7 +24,7 @@ from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.store.rows import ms
 from worker.web.pages import local
-from worker.web.words import WORDS, end_words, strategy_words
+from worker.web.words import WORDS, end_words
 
 #: Acts of the lead that are shown.
 _NEWEST: Final = 3
@@ -81,15 +82,7 @@ def lead_rows(
         ("who", lead.get("name") or reader.say("hidden.who", lead=held.lead_id)),
         ("company", lead.get("company")),
         ("title", " ".join(part for part in (lead.get("department"), lead.get("title")) if part)),
-        (
-            "why_you",
-            reader.say(
-                "why_you.form",
-                why=strategy_words(held.strategy, lang),
-                pool=place,
-                rule=route_name(held.rule, book, lang),
-            ),
-        ),
+        ("why_you", why_you_words(held.strategy, place, route_name(held.rule, book, lang), lang)),
         ("why_now", rule_name(reading.ready_rule(connection, held.lead_id), book, lang)),
         ("judged", " / ".join(part for part in (standing.fit_grade, stage) if part)),
         ("did", lead.get("activities")),

@@ -13,7 +13,6 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "company": ("会社", "Company"),
     "title": ("部署・役職", "Department, title"),
     "why_you": ("なぜあなたに", "Why you"),
-    "why_you.form": ("{why}（{pool}、規則: {rule}）", "{why} ({pool}; rule: {rule})"),
     "why_now": ("なぜ今", "Why now"),
     "judged": ("評価", "Judged"),
     "did": ("最近の行動", "Lately"),
@@ -102,12 +101,6 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "too_many": ("間違ったリンクが続いたため、このアドレスからは1分ほど受け付けません。", "Too many wrong links came from this address; wait a minute."),
     "not_found": ("そのページはありません。", "There is no such page."),
     "other_error": ("その操作はできません。", "That cannot be done here."),
-    "strategy.owner": ("この企業の担当、または以前の担当のため", "you own this account, or had this person before"),
-    "strategy.claim": ("ご自身で引き受けたため", "you claimed it"),
-    "strategy.round_robin": ("順番が回ってきたため", "your turn"),
-    "strategy.least_loaded": ("手持ちが少ないため", "you have the most room"),
-    "strategy.best_match": ("最も適した担当のため", "you match it best"),
-    "strategy.escalation": ("他の担当者が対応できなかったため", "nobody else could take it"),
     # the front page
     "home.lead": ("見込み客を、マーケティングから営業へ、落とさずに渡します。", "Carries a lead from marketing to sales without dropping it."),
     "home.runs": ("動作状況", "What runs"),
@@ -127,11 +120,6 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
     "ja": {name: pair[0] for name, pair in _BOTH.items()},
     "en": {name: pair[1] for name, pair in _BOTH.items()},
 }
-
-
-def strategy_words(strategy: str, lang: Lang) -> str:
-    """Return why a strategy chose this rep."""
-    return WORDS[lang].get(f"strategy.{strategy}", strategy)
 
 
 def end_words(reason: str, lang: Lang) -> str:

@@ -82,9 +82,9 @@ def test_doctor_says_how_the_crm_fares(system: System, salesforce: Salesforce) -
     line = crm_line()
     assert line["level"] == "ok"
     assert "lets us in" in line["found"]
-    assert "1 leads wait since 2026-11-24" in line["found"]
+    assert "1 lead waits since 2026-11-24" in line["found"]
     left = 15000 - salesforce.used
-    assert str(left) in line["found"] or str(left + 1) in line["found"]
+    assert f"{left:,} calls" in line["found"] or f"{left + 1:,} calls" in line["found"]
 
 
 def test_doctor_without_a_crm(system: System) -> None:

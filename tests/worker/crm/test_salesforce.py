@@ -40,7 +40,7 @@ def test_an_offered_lead_becomes_one_record_with_everything_sales_needs(
     assert record["Status"] == "Open - Not Contacted"
     assert record["Tasuki_Id__c"] == str(lead_id)
     assert record["Tasuki_Stage__c"] == "mql"
-    assert record["Tasuki_Next_Step__c"] == "リードを受諾する"
+    assert record["Tasuki_Next_Step__c"] == "リードを引き受ける"
     due = system.one("SELECT due_at FROM tasuki.clock WHERE lead_id = :l", l=lead_id)
     assert record["Tasuki_Next_Step_Due__c"] == due.isoformat(timespec="seconds")
     assert "2026-11-24" in record["Tasuki_Why_Ready__c"]

@@ -25,7 +25,7 @@ def test_everything_is_told_signed_and_the_record_becomes_a_key(system: System, 
 
     assert (told["full_name"], told["situation"], told["status"]) == ("佐藤 花子", "offered", "offered")
     assert (told["rep_email"], told["fit_grade"]) is not None
-    assert told["next_step"] == "リードを受諾する"
+    assert told["next_step"] == "リードを引き受ける"
     assert system.one("SELECT lead_id FROM tasuki.lead_key WHERE kind = 'ma:kintone'") == lead_id
 
     act(system, lead_id, "accept")

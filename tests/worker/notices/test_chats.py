@@ -166,4 +166,4 @@ def test_apprise_delivers_and_says_when_it_did_not(httpserver: HTTPServer) -> No
 
     sent = httpserver.log[0][0].get_json()
     assert "佐藤 花子" in sent["title"]
-    assert "受諾する" in sent["message"]
+    assert "引き受ける" in sent["message"]

@@ -40,7 +40,7 @@ ACTS: Final = {
     "moved.contact": ("contacted", "decline"), "claimed.contact": ("contacted", "decline"),
 }  # fmt: skip
 BUTTON: Final = {
-    "accept": ("受諾する", "Accept"), "decline": ("辞退する", "Decline"), "contacted": ("連絡済みにする", "I made contact"),
+    "accept": ("引き受ける", "Accept"), "decline": ("辞退する", "Decline"), "contacted": ("連絡済みにする", "I made contact"),
 }  # fmt: skip
 #: What to run where no link does it.
 COMMAND: Final = {
@@ -147,7 +147,7 @@ def test_who_lost_a_lead_reads_why(lang: str, channel: str) -> None:
     """The reason, and nothing of the lead but its name."""
     read = READ[channel](a_sheet(_body("withdrawn.accept", lang)))
 
-    assert ("期限までに受諾がなかったため", "It was not accepted in time")[lang == "en"] in read
+    assert ("期限までに引き受けられなかったため", "It was not accepted in time")[lang == "en"] in read
     assert [word for word in PERSONAL if word in read and word not in ("花子", "さくら")] == []
 
 

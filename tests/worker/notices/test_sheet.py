@@ -29,7 +29,7 @@ def test_an_offer_in_japanese_says_all_that_a_call_needs() -> None:
         "鈴木 遥 様", "佐藤 花子 様（さくら商事株式会社）", "情報システム部 部長", "従業員 3,000名・卸売・東京都",
         "2026年11月24日（火）11:30", "営業時間であと30分", "商談を希望している（デモ依頼、11/24\N{NO-BREAK SPACE}10:00）",
         "料金ページの閲覧 4回", "まずお礼をお伝えし", "決定（適合 A、関心度 88）", "「エンタープライズ東日本」で順番が回ってきたためです",
-        "受諾する: https://tasuki.example.com/accept/17-token", "連絡済みにする: https://tasuki.example.com/contacted/17-token",
+        "引き受ける: https://tasuki.example.com/accept/17-token", "連絡済みにする: https://tasuki.example.com/contacted/17-token",
     ):  # fmt: skip
         assert said in text
 
@@ -46,6 +46,24 @@ def test_an_offer_in_english_says_the_same() -> None:
     ):  # fmt: skip
         assert said.replace("24 Nov 10:00", "24\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}10:00") in text
     assert all(ord(ch) < 0x3000 for ch in text)
+
+
+@pytest.mark.parametrize(
+    "lang, same, last",
+    [
+        ("ja", ("デモ依頼、11/24 10:00）", "（11/24 10:00）", "11/23 16:00　料金"), ("デモ依頼、2026/11/24 10:00）", "（2026/11/24 10:00）", "2026/11/23 16:00　料金")),
+        ("en", ("request, 24 Nov 10:00)", "(24 Nov 10:00)", "23 Nov 16:00  Pricing"), ("request, 24 Nov 2026, 10:00)", "(24 Nov 2026, 10:00)", "23 Nov 2026, 16:00  Pricing")),
+    ],
+)  # fmt: skip
+def test_what_was_done_in_another_year_is_told_with_the_year(
+    lang: str, same: tuple[str, ...], last: tuple[str, ...]
+) -> None:
+    """A notice of January does not make last year's visit one that is still to come."""
+    for days, told in ((0, same), (38, last)):
+        now = NOW + timedelta(days=days)
+        text = as_text(make_sheet([a_body(lang)], "k", "full", {}, now)).replace("\N{NO-BREAK SPACE}", " ")
+        for said in told:
+            assert said in text
 
 
 @pytest.mark.parametrize("lang, true", [("ja", "以前のご担当"), ("en", "had this person before")])
