@@ -29,6 +29,11 @@ log = get_logger()
 ALONE_AFTER: Final = 2
 #: An entry that came back so often, and alone, is quarantined: it takes its worker down each time.
 GIVE_UP_AFTER: Final = 5
+#: A batch grows to so many times `batch_size` while full ones follow one another: what a batch costs at all is
+#: shared by more events, and nobody waits longer for it than for what stands before them.
+GROWS_TO: Final = 4
+#: Bytes of entries above which a batch grows no further, so that large ones do not fill the memory.
+MAX_GROWN_BYTES: Final = 4 * 1024 * 1024
 #: Milliseconds that a drain waits for another event before it ends.
 LINGER_MS: Final = 1_000
 
@@ -44,6 +49,24 @@ class Drained:
 def consumer_name(slot: int) -> str:
     """Return the stable name under which this worker's slot takes events."""
     return f"{socket.gethostname()}-{os.environ.get('TASUKI_WORKER_NAME', 'worker')}-{slot}"
+
+
+class BatchSize:
+    """How many entries the next batch takes at most: more while the stream is full, few again once it is not."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self.next = least
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        """Note what the last batch was."""
+        size = sum(len(value) for entry in entries for value in entry.fields.values())
+        if len(entries) < self.next:
+            self.next = self._least
+        elif size * 2 <= MAX_GROWN_BYTES:
+            self.next = min(self.next * 2, self._least * GROWS_TO)
+        elif size > MAX_GROWN_BYTES:
+            self.next = max(self.next // 2, self._least)
 
 
 class _Keeper(threading.Thread):
@@ -95,6 +118,7 @@ def drain(
     total = Drained()
     recover = True
     last_claim = 0.0
+    size = BatchSize(settings().batch_size)
     with _Keeper(consumer, alive) as keeper:
         while time.monotonic() < until and os.getppid() == parent and not keeper.lost:
             try:
@@ -106,9 +130,10 @@ def drain(
                     idle_ms = int(settings().claim_after_s * 1000)
                     entries, came_back = queue.claim_abandoned(consumer, settings().batch_size, idle_ms), True
                 else:
-                    entries, came_back = queue.read_new(consumer, settings().batch_size, linger_ms), False
+                    entries, came_back = queue.read_new(consumer, size.next, linger_ms), False
                     if not entries:
                         break
+                    size.took(entries)
             except queue.AWAY_ERRORS:
                 log.warning("queue.away")
                 time.sleep(0.5)

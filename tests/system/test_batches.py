@@ -231,3 +231,14 @@ def test_clashes_are_tried_again(system: System, state: str) -> None:
     assert system.drain_here().applied == 50
     assert system.one("SELECT last_value FROM tasuki.failed") == 4
     assert system.one("SELECT count(*) FROM tasuki.quarantine") == 0
+
+
+def test_a_full_stream_is_judged_in_larger_batches(system: System) -> None:
+    """Each of them in one transaction; what comes alone later is judged alone."""
+    system.send([event(n, subject=f"lead-{n}") for n in range(4_000)])
+    system.drain_here()
+    system.send([event("last", subject="lead-1")])
+    system.drain_here()
+    sizes = [row[0] for row in system.sql("SELECT entries FROM tasuki.batch ORDER BY batch_id")]
+    assert sizes == [500, 1_000, 2_000, 500, 1]
+    assert system.applied() == 4_001
