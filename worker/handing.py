@@ -140,8 +140,8 @@ def _move_to_fallback(
     moved = run(
         connection,
         "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone' WHERE pool = :p"
-        " RETURNING lead_id",
-        p=pool, to=fallback, now=now,
+        " AND lead_id = ANY(:ids) RETURNING lead_id",
+        p=pool, to=fallback, now=now, ids=assignments.lock_line(connection, pools=[pool]),
     ).scalars()  # fmt: skip
     assignments.end_claims(connection, list(moved), now)
     result.moved_to.add(fallback)

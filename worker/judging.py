@@ -184,7 +184,7 @@ def _identify(connection: Connection, items: Sequence[Incoming], now: datetime) 
     if new:
         leads.insert_keys(connection, new)
     if meetings:
-        moved = merging.settle(connection, meetings, now)
+        moved = merging.settle(connection, meetings, (lead_id for lead_id, _ in found), now)
         found = [(moved.get(lead_id, lead_id), item) for lead_id, item in found]
     return found
 
