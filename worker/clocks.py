@@ -124,6 +124,7 @@ def follow(
         if change["due"] != ms(row.due_at):
             new_due.append(row.lead_id)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
+    _stop_warnings(connection, rows, moved)
     if no_more:
         rows_of.end_promise(connection, no_more, now, why)
     if slipped:
@@ -148,11 +149,25 @@ def _change(
     before = row.warnings or ([row.warn_at] if row.warn_at is not None else [])
     if ms(clock.due_at) == ms(row.due_at) and warnings == [ms(at) for at in before]:
         return None
-    given = max(row.warned, int(row.warned_at is not None))
     return {
         "id": row.clock_id, "due": ms(clock.due_at), "warnings": warnings, "extra": extra_s,
-        "warned": min(given, sum(at <= now for at in clock.warnings)), "at": clock.due_at,
+        "warned": min(_given(row), sum(at <= now for at in clock.warnings)), "at": clock.due_at,
     }  # fmt: skip
+
+
+def _stop_warnings(connection: Connection, rows: Sequence[Any], moved: Sequence[dict[str, Any]]) -> None:
+    """Stop warnings that wait to be told of clocks that warn of their new deadlines again."""
+    warned = {one["id"]: one["warned"] for one in moved}
+    again = [row for row in rows if warned.get(row.clock_id, _given(row)) < _given(row)]
+    if again:
+        outbox.warned_too_early(
+            connection, [row.assignment_id for row in again], sorted({row.kind for row in again})
+        )
+
+
+def _given(row: Any) -> int:
+    """Return how many of its warnings a clock has given."""
+    return max(int(row.warned), int(row.warned_at is not None))
 
 
 def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
