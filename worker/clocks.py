@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from routing_rules.managers import takes_over
 from routing_rules.roster import Rep
 from routing_rules.sla import Counted, durations, is_endless, reckon_anew, slip_s
 from schemas.rulebook.sla import SlaPolicy
@@ -22,7 +23,7 @@ from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
-from worker.rulebooks import Loaded, policy_of
+from worker.rulebooks import Loaded, policy_of, pool_of
 from worker.store import assignments, crm, outbox
 from worker.store import clocks as rows_of
 from worker.store.db import run
@@ -113,7 +114,13 @@ def follow(
         stood = pauses.get(row.clock_id, [])
         change = _change(row, policy, rep, stood, now, grace)
         later = change is not None and change["due"] > ms(row.due_at)
-        if not asked and (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
+        may_move = row.strategy != "escalation" or takes_over(row.rep, pool_of(row.pool, loaded), team, now)
+        if (
+            not asked
+            and may_move
+            and (later or is_endless(policy, rep, now))
+            and _slips(row, policy, rep, stood)
+        ):
             slipped.append(row)
             continue
         if change is None:
@@ -171,9 +178,7 @@ def _given(row: Any) -> int:
 
 
 def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
-    if row.kind != "accept" or row.strategy == "escalation":
-        return False
-    return slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
+    return row.kind == "accept" and slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
 
 
 def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: datetime) -> None:

@@ -117,6 +117,8 @@ class RepSpec(Contract):
     capacity: Capacity
     absences: list[Absence] = []
     active: bool = True
+    #: Who gets what waits for this manager while they are away for long, and is told of it.
+    reports_to: Slug | None = None
     #: Channels by id, the first goes first; the others take over when it fails. None: by e-mail.
     notify: list[Slug] = []
     quiet_hours: list[QuietHours] = []
