@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from schemas.base import Contract, Duration, Lang, Slug, Wording
-from schemas.event import Email
+from schemas.event_fields import Email
 from schemas.rulebook.channels import ChannelSpec, Digest, NoticesSpec, QuietHours
 from schemas.rulebook.example import CalendarExample
 from schemas.rulebook.zones import zone_name

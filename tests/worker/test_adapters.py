@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NotUnderstood
-from schemas.event import Event, understand
+from schemas.event import Event
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from worker.intake.adapters import cloudevents, shape, wire, words
 from worker.intake.adapters.registry import ADAPTERS, translate
 

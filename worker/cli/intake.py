@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.errors import Away, NotUnderstood, Refused, RulebookError
-from schemas.event import understand
+from schemas.understanding import understand
 from worker import queue
 from worker.cli.common import (
     REFUSED,
