@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
+from routing_rules.closures import Check, compile_node
+from routing_rules.conditions import Node, Test, parse, tests_of
 from routing_rules.engagement import SIGNAL_PREFIX, Scoring, compile_scoring
 from routing_rules.machines import Marks, compile_machines
 from routing_rules.parts import Part, compile_part

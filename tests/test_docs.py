@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from routing_rules.conditions import compile_node, parse
+from routing_rules.closures import compile_node
+from routing_rules.conditions import parse
 from routing_rules.fields import ACTIVITY_PREFIX, FIELDS, OPERATORS
 from schemas.event import EVENT_TYPES, Event, EventData
 from schemas.rulebook.book import FILES
