@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from routing_rules.fold import merge
-from routing_rules.judge import ruled_out_by_a_rep
+from routing_rules.permission import ruled_out_by_a_rep
 from schemas.lead import Standing
 from worker import nurturing
 from worker.logs import get_logger
