@@ -11,7 +11,8 @@ from typing import Final, Literal, NamedTuple
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.fuzz import ratio
 
-from routing_rules.companies import Company, domain_of, read_company, script_of
+from routing_rules.companies import Company, read_company, script_of
+from routing_rules.domains import domain_of
 from routing_rules.places import country_of, place_of
 from schemas.lead import LeadState
 

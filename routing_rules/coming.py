@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from routing_rules.compiled import CompiledBook
 from routing_rules.explain import pool_name
 from routing_rules.facts import Facts
-from routing_rules.judge import facts_as_judged, loss_of
+from routing_rules.judge import facts_as_judged
+from routing_rules.outcome import loss_of
 from routing_rules.rest import Rest, stirred_at, sunsets
 from routing_rules.waiting_words import waiting_words
 from schemas.base import Lang

@@ -1,10 +1,11 @@
 """A rulebook made ready to judge with: conditions as closures, tables worked out, names resolved."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
-from routing_rules.conditions import Check, Node, Test, compile_node, parse, tests_of
+from routing_rules.closures import Check, compile_node
+from routing_rules.conditions import Node, Test, parse, tests_of
 from routing_rules.engagement import SIGNAL_PREFIX, Scoring, compile_scoring
 from routing_rules.machines import Marks, compile_machines
 from routing_rules.parts import Part, compile_part
@@ -13,10 +14,12 @@ from routing_rules.stages import NEVER, StageRule, compile_until
 from routing_rules.thresholds import for_persona
 from schemas.rulebook.book import Rulebook
 from schemas.rulebook.journey import FallBack, JourneyFile
-from schemas.rulebook.nurture import RecycleReason
-from schemas.rulebook.persona import Grades
+from schemas.rulebook.nurture import NurtureFile, RecycleReason
+from schemas.rulebook.persona import Grades, Persona, PersonaFile
 from schemas.rulebook.routing import Otherwise, RoutingRule
+from schemas.rulebook.scoring import ScoringFile
 from schemas.rulebook.sla import PauseReason, SlaPolicy
+from schemas.rulebook.team import TeamFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class CompiledReady:
     parts: tuple[Part, ...]
     #: Asks for an explicit wish to talk, and so may hold before the stage at which sales may start.
     is_hand_raise: bool
+
+
+#: The readiness rules of somebody, in order.
+Ready = tuple[CompiledReady, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,12 @@ class CompiledBook:
     #: Whether a lead whose evidence grew too old goes where the journey says.
     falls_back: bool
     sales_may_start_rank: int
-    ready: tuple[CompiledReady, ...]
+    ready: Ready
     #: The rules towards which nurture leads. "Ask for a demo" is always one step away and helps nobody who
     #: nurtures: such rules are among them only for want of others.
-    guiding: tuple[CompiledReady, ...]
+    guiding: Ready
     #: persona with thresholds of its own -> its rules, and those towards which nurture leads it.
-    ready_of: dict[str, tuple[tuple[CompiledReady, ...], tuple[CompiledReady, ...]]]
+    ready_of: dict[str, tuple[Ready, Ready]]
     #: Those that take leads by their condition.
     tracks: tuple[CompiledTrack, ...]
     #: Every track, those too that take only who is named -> how long a silent lead waits for the next look.
@@ -124,6 +131,13 @@ _OWN: Final = frozenset(
 )
 
 
+class Compile(Protocol):
+    """Compiles a condition of this rulebook."""
+
+    def __call__(self, condition: dict[str, object], *, judged: bool = True) -> Check:
+        """Return the check; `judged` tells whether it may ask what the judgement makes."""
+
+
 def compile_book(book: Rulebook, version: int) -> CompiledBook:
     """Compile a checked rulebook.
 
@@ -137,46 +151,22 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
     def check(condition: dict[str, object], *, judged: bool = True) -> Check:
         return compile_node(parse(condition, stages=stages, judged=judged))
 
-    personas = tuple(
-        CompiledPersona(
-            id=persona.id,
-            fit=tuple((rule.points, check(rule.when, judged=False)) for rule in persona.fit),
-            most=sum(rule.points for rule in persona.fit),
-            disqualify=tuple((one.reason, check(one.when, judged=False)) for one in persona.disqualify),
-            must=tuple((check(one.when, judged=False), one.unknown == "refuse") for one in persona.must),
-        )
-        for persona in book.persona.personas
-    )
-    evidence = tuple(
-        (stage, check(book.journey.evidence[stage], judged=False))
-        for stage in reversed(stages)
-        if stage in book.journey.evidence
-    )
-    ready = tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in book.readiness.ready)
-    own = {persona: _ready_of(book, persona) for rule in book.readiness.ready for persona in rule.personas}
-    home_pool: dict[str, str] = {}
-    for pool in book.team.pools:
-        for member in pool.members:
-            home_pool.setdefault(member.rep, pool.id)
+    ready, guiding, ready_of = _readiness(book, stages)
     return CompiledBook(
         version=version,
-        personas=personas,
+        personas=tuple(_persona(persona, check) for persona in book.persona.personas),
         grades=book.persona.grades,
         scoring=compile_scoring(book.scoring),
         stage_rank=ranks,
         stages=stages,
-        evidence=evidence,
+        evidence=_evidence(book.journey, check),
         stage_rules=tuple(_stage_rule(stage, book.journey) for stage in reversed(stages[1:])),
         falls_back=bool(book.journey.falls_back),
         sales_may_start_rank=ranks[book.journey.sales_may_start_at],
         ready=ready,
-        guiding=_guiding(ready),
-        ready_of={persona: (rules, _guiding(rules)) for persona, rules in own.items()},
-        tracks=tuple(
-            CompiledTrack(track.id, check(track.when))
-            for track in book.nurture.tracks
-            if not track.only_named
-        ),
+        guiding=guiding,
+        ready_of=ready_of,
+        tracks=_tracks(book.nurture, check),
         review_after_ms={track.id: track.review_after * 1000 for track in book.nurture.tracks},
         routes=tuple((rule, check(rule.when)) for rule in book.routing.rules),
         otherwise=book.routing.otherwise,
@@ -184,21 +174,63 @@ def compile_book(book: Rulebook, version: int) -> CompiledBook:
         choices=tuple((check(one.when), frozenset(one.rules), one.policy) for one in book.sla.select),
         pauses={pause.id: pause for pause in book.sla.pauses},
         reasons={reason.id: reason for reason in book.nurture.reasons},
-        home_pool=home_pool,
+        home_pool=_home_pools(book.team),
         source=book,
         rest=compile_rest(book.nurture, check),
-        fit_fields=_shared_fields(
-            parse(when, stages=stages, judged=False)
-            for persona in book.persona.personas
-            for when in [*(rule.when for rule in persona.fit), *(one.when for one in persona.must)]
-        ),
+        fit_fields=_shared_fields(_asked_by_fit(book.persona, stages)),
         least_known=book.persona.least_known,
-        signals=tuple(
-            (SIGNAL_PREFIX + name, signal.points, check(signal.when, judged=False))
-            for name, signal in book.scoring.signals.items()
-        ),
+        signals=_signals(book.scoring, check),
         machines=compile_machines(book.scoring.machines),
     )
+
+
+def _persona(persona: Persona, check: Compile) -> CompiledPersona:
+    return CompiledPersona(
+        id=persona.id,
+        fit=tuple((rule.points, check(rule.when, judged=False)) for rule in persona.fit),
+        most=sum(rule.points for rule in persona.fit),
+        disqualify=tuple((one.reason, check(one.when, judged=False)) for one in persona.disqualify),
+        must=tuple((check(one.when, judged=False), one.unknown == "refuse") for one in persona.must),
+    )
+
+
+def _asked_by_fit(file: PersonaFile, stages: tuple[str, ...]) -> Iterator[Node]:
+    """Yield the conditions that fit rests on."""
+    for persona in file.personas:
+        for when in [*(rule.when for rule in persona.fit), *(one.when for one in persona.must)]:
+            yield parse(when, stages=stages, judged=False)
+
+
+def _evidence(journey: JourneyFile, check: Compile) -> tuple[tuple[str, Check], ...]:
+    """Return each stage with its evidence, the last first."""
+    return tuple(
+        (stage, check(journey.evidence[stage], judged=False))
+        for stage in reversed(journey.stages)
+        if stage in journey.evidence
+    )
+
+
+def _tracks(nurture: NurtureFile, check: Compile) -> tuple[CompiledTrack, ...]:
+    """Return the tracks that take leads by their condition."""
+    return tuple(
+        CompiledTrack(track.id, check(track.when)) for track in nurture.tracks if not track.only_named
+    )
+
+
+def _signals(scoring: ScoringFile, check: Compile) -> tuple[tuple[str, float, Check], ...]:
+    return tuple(
+        (SIGNAL_PREFIX + name, signal.points, check(signal.when, judged=False))
+        for name, signal in scoring.signals.items()
+    )
+
+
+def _home_pools(team: TeamFile) -> dict[str, str]:
+    """Return for each rep the first pool that they are a member of."""
+    home: dict[str, str] = {}
+    for pool in team.pools:
+        for member in pool.members:
+            home.setdefault(member.rep, pool.id)
+    return home
 
 
 def _shared_fields(nodes: Iterable[Node]) -> tuple[str, ...] | None:
@@ -221,13 +253,20 @@ def _back(back: FallBack | None) -> tuple[str | None, int]:
     return (None, 0) if back is None else (back.to, back.lasts * 1000)
 
 
-def _ready_of(book: Rulebook, persona: str) -> tuple[CompiledReady, ...]:
-    stages = tuple(book.journey.stages)
+def _readiness(
+    book: Rulebook, stages: tuple[str, ...]
+) -> tuple[Ready, Ready, dict[str, tuple[Ready, Ready]]]:
+    """Return the rules for everybody, those that guide, and both for each persona with thresholds of its own."""
     rules = book.readiness.ready
-    return tuple(_ready(rule.name, parse(for_persona(rule, persona), stages=stages)) for rule in rules)
+    ready = tuple(_ready(rule.name, parse(rule.when, stages=stages)) for rule in rules)
+    own: dict[str, tuple[Ready, Ready]] = {}
+    for persona in {persona: None for rule in rules for persona in rule.personas}:
+        theirs = tuple(_ready(rule.name, parse(for_persona(rule, persona), stages=stages)) for rule in rules)
+        own[persona] = theirs, _guiding(theirs)
+    return ready, _guiding(ready), own
 
 
-def _guiding(rules: tuple[CompiledReady, ...]) -> tuple[CompiledReady, ...]:
+def _guiding(rules: Ready) -> Ready:
     return tuple(rule for rule in rules if not rule.is_hand_raise) or rules
 
 

@@ -6,7 +6,7 @@ What was declared outranks what a provider guessed, and that one what a table co
 from collections.abc import Callable
 from typing import Any, Final
 
-from routing_rules import companies, industries, places, titles
+from routing_rules import domains, industries, places, titles
 from routing_rules.fields import FACT_FIELDS
 from schemas.lead import LeadState
 
@@ -53,7 +53,7 @@ def company(values: Values, state: LeadState, note: Note | None) -> None:
     """Work out domain, country, region, sector, and the language that follows from them."""
     email = values.get("person.email")
     site = state.facts.get("company_domain")
-    domain = companies.domain_of(None if site is None else site[1], email)
+    domain = domains.domain_of(None if site is None else site[1], email)
     if domain is not None:
         values["company.domain"] = domain
         if note is not None:
@@ -182,7 +182,7 @@ def _language(values: Values, state: LeadState, country: str | None, note: Note 
 
 def _note_domain(state: LeadState, domain: str, note: Note) -> None:
     site = state.facts.get("company_domain")
-    declared = site is not None and companies.domain_of(site[1], None) == domain
+    declared = site is not None and domains.domain_of(site[1], None) == domain
     source, fact = ("declared", "company_domain") if declared else ("email", "email")
     note("company.domain", source, _when(state, fact))
 

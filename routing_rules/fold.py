@@ -11,7 +11,7 @@ import msgspec
 
 from routing_rules.facts import DAY_MS
 from routing_rules.traces import TRACED, leave, merge_traces
-from schemas.event import GUESS_SOURCE
+from schemas.identity import GUESS_SOURCE
 from schemas.lead import Deal, LeadState
 from schemas.lead_event import LeadEvent
 

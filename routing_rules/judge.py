@@ -3,22 +3,22 @@
 import math
 from typing import Final
 
-from routing_rules.compiled import CompiledBook, CompiledPersona, Fit
+from routing_rules.compiled import CompiledBook, CompiledPersona
 from routing_rules.engagement import engagement
 from routing_rules.facts import DAY_MS, Facts, gather
+from routing_rules.fit import best_fit, fit_grade
 from routing_rules.machines import Filtered, people_only
+from routing_rules.outcome import outcome_of
+from routing_rules.permission import barred, may_contact, ruled_out_by_a_rep
 from routing_rules.readiness import first_ready, what_is_missing
 from routing_rules.rest import Back, back_from_lost, resting, stirred_at
 from routing_rules.routing import route
 from routing_rules.stages import stage_now
-from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING
 from schemas.decision import Judgement, Missing, Reasons, VerdictKind
 from schemas.lead import WITH_SALES, LeadState, Standing
 
 #: Raised by one whenever the same inputs may give another judgement; decisions say under which they were made.
 JUDGEMENT: Final = 4
-#: Combinations of facts whose fit is kept, in a few MB a rulebook version.
-FITS_KEPT: Final = 20_000
 
 
 def judge(
@@ -44,63 +44,75 @@ def judge(
     facts = gather(state, standing, now_ms, account_owner)
     filtered = without_machines(facts, state, book)
     best = best_fit(facts, book)
-    persona, fit = best.persona, best.fit
     points, parts = engaged(facts, book)
-    grade = fit_grade(fit, book)
+    grade = fit_grade(best.fit, book)
     values = facts.values
-    values["persona"] = persona.id
-    values["fit"] = fit
+    values["persona"] = best.persona.id
+    values["fit"] = best.fit
     values["fit_grade"] = grade
     values["engagement"] = points
     stage, stage_until = buying_stage(facts, book)
     values["buying_stage"] = stage
 
-    def conclude(
-        verdict: VerdictKind, lifecycle_stage: str, *, rule: str | None = None, track: str | None = None,
-        review_at_ms: int | None = None, nearest: str | None = None, missing: list[Missing] | None = None,
-    ) -> Judgement:  # fmt: skip
-        destination = route(facts, book) if verdict == "ready" else None
-        reasons = Reasons(
-            best.rules, best.known, list(best.lacks), list(best.open), parts, filtered, stage_until, rule, nearest,
-            missing or [], destination,
-        )  # fmt: skip
-        return Judgement(
-            verdict, lifecycle_stage, persona.id, fit, grade, points, stage, track, review_at_ms, reasons
-        )
+    verdict, lifecycle_stage, rule, track, review_at_ms, nearest, missing = _decide(
+        state, standing, facts, book, best.persona, stage_until, news_only=news_only
+    )
+    destination = route(facts, book) if verdict == "ready" else None
+    reasons = Reasons(
+        best.rules, best.known, list(best.lacks), list(best.open), parts, filtered, stage_until, rule, nearest, missing,
+        destination,
+    )  # fmt: skip
+    return Judgement(
+        verdict, lifecycle_stage, best.persona.id, best.fit, grade, points, stage, track, review_at_ms, reasons
+    )  # fmt: skip
 
+
+#: Verdict, lifecycle stage, rule, track, next look, the nearest readiness rule and what is missing of it.
+_Decided = tuple[VerdictKind, str, str | None, str | None, int | None, str | None, list[Missing]]
+
+
+def _decide(
+    state: LeadState, standing: Standing, facts: Facts, book: CompiledBook, persona: CompiledPersona,
+    stage_until: int | None, *, news_only: bool,
+) -> _Decided:  # fmt: skip
+    """Return the verdict: first the CRM's word, then who is out, then who is sales', then who is ready; else held."""
     now: str = standing.lifecycle_stage
-    outcome = _outcome(state)
+    outcome = outcome_of(state)
     back = back_from_lost(state, book.rest) if outcome == "lost" and book.rest is not None else None
-    if back is not None and back.at_ms <= now_ms:
+    if back is not None and back.at_ms <= facts.now_ms:
         outcome = None  # lost for long enough
     again_ms = None if outcome is None or back is None else back.at_ms
     if outcome is not None and outcome != now:
-        return conclude("unchanged", outcome, rule=f"outcome.{outcome}", review_at_ms=again_ms)
+        return "unchanged", outcome, f"outcome.{outcome}", None, again_ms, None, []
     if outcome is not None or now == "won" or ruled_out_by_a_rep(standing):
-        return conclude("unchanged", now, rule=standing.rule, review_at_ms=again_ms)
+        return "unchanged", now, standing.rule, None, again_ms, None, []
     out = None if now == "sql" else _disqualifier(facts, persona)
     if out is not None:
-        return conclude("disqualify", "disqualified", rule=out)
-    if now in WITH_SALES:
-        if _may_contact(state):
-            return conclude("unchanged", now, rule=standing.rule)
-        now = "nurture"  # permission was withdrawn while sales had the lead
+        return "disqualify", "disqualified", out, None, None, None, []
+    if now in WITH_SALES and may_contact(state):  # else permission was withdrawn while sales had the lead
+        return "unchanged", now, standing.rule, None, None, None, []
     missing = barred(facts, state, standing)
-    if not missing:
-        ready = first_ready(facts, book)
-        if ready is not None:
-            return conclude("ready", "mql", rule=ready.name)
+    ready = None if missing else first_ready(facts, book)
+    if ready is not None:
+        return "ready", "mql", ready.name, None, None, None, []
     verdict, rule, track, review_at_ms = _held(state, standing, facts, book, back, stage_until)
     nearest: str | None = None
-    lacking: list[Missing] = []
-    held_as_before = (standing.lifecycle_stage, standing.track, standing.buying_stage, standing.fit_grade,
-                      standing.persona, standing.rule) == ("nurture", track, stage, grade, persona.id, rule)  # fmt: skip
-    if not (news_only and held_as_before):
+    if not (news_only and _is_held_as_before(standing, facts, track, rule)):
         nearest, lacking = what_is_missing(facts, book)
-    return conclude(
-        verdict, "nurture", rule=rule, track=track, review_at_ms=review_at_ms, nearest=nearest,
-        missing=[*missing, *lacking],
-    )  # fmt: skip
+        missing += lacking
+    return verdict, "nurture", rule, track, review_at_ms, nearest, missing
+
+
+def _is_held_as_before(standing: Standing, facts: Facts, track: str | None, rule: str | None) -> bool:
+    values = facts.values
+    return (
+        standing.lifecycle_stage == "nurture"
+        and standing.track == track
+        and standing.buying_stage == values["buying_stage"]
+        and standing.fit_grade == values["fit_grade"]
+        and standing.persona == values["persona"]
+        and standing.rule == rule
+    )
 
 
 def _held(
@@ -128,63 +140,6 @@ def _held(
     )
 
 
-def best_fit(facts: Facts, book: CompiledBook) -> Fit:
-    """Return how well the lead matches the persona that fits best.
-
-    fit = 100 * points of the rules that hold / points of all rules. An unknown fact earns nothing and is
-    told by the known share; with `least_known` below 1, fit is reckoned of what is known. Who lacks a must-have
-    of a persona has fit 0 with it, and that persona only if none is left.
-    """
-    if book.fit_fields is None:
-        return _best_fit(facts, book)
-    asked = tuple(map(facts.values.get, book.fit_fields))
-    best = book.fit_known.get(asked)
-    if best is None:
-        if len(book.fit_known) >= FITS_KEPT:
-            book.fit_known.clear()
-        best = book.fit_known[asked] = _best_fit(facts, book)
-    return best
-
-
-def _best_fit(facts: Facts, book: CompiledBook) -> Fit:
-    best: Fit | None = None
-    best_rank = (-1, -1)
-    for persona in book.personas:
-        earned = 0
-        unknown = 0
-        held: list[int] = []
-        for index, (points, check) in enumerate(persona.fit):
-            said = check(facts)
-            if said:
-                earned += points
-                held.append(index)
-            elif said is None:
-                unknown += points
-        most: float = persona.most
-        if unknown and book.least_known < 1:
-            most = max(most - unknown, most * book.least_known)
-        fit = round(100 * earned / most)
-        lacks, unsure = _must_haves(facts, persona) if persona.must else ((), ())
-        rank = (0 if lacks else 1, fit)
-        if rank > best_rank:
-            known = round(1 - unknown / persona.most, 2)
-            best, best_rank = Fit(persona, 0 if lacks else fit, held, known, lacks, unsure), rank
-    assert best is not None  # noqa: S101 - the contract asks for at least one persona
-    return best
-
-
-def _must_haves(facts: Facts, persona: CompiledPersona) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the must-haves that the lead lacks, and those of which nobody knows."""
-    lacks, unsure = [], []
-    for index, (check, refuses_unknown) in enumerate(persona.must):
-        said = check(facts)
-        if said is None:
-            unsure.append(index)
-        if said is False or (said is None and refuses_unknown):
-            lacks.append(index)
-    return tuple(lacks), tuple(unsure)
-
-
 def without_machines(facts: Facts, state: LeadState, book: CompiledBook) -> Filtered:
     """Leave out of the facts what machines did, where the rulebook looks for it, and return how much that is."""
     if book.machines is None or not state.traces:
@@ -200,16 +155,6 @@ def engaged(facts: Facts, book: CompiledBook) -> tuple[float, dict[str, float]]:
     return engagement(facts.ledger, book.scoring, facts.today, held)
 
 
-def fit_grade(fit: int, book: CompiledBook) -> str:
-    """Return A, B, C or D by the rulebook's thresholds."""
-    grades = book.grades
-    if fit >= grades.A:
-        return "A"
-    if fit >= grades.B:
-        return "B"
-    return "C" if fit >= grades.C else "D"
-
-
 def buying_stage(facts: Facts, book: CompiledBook) -> tuple[str, int | None]:
     """Return the furthest stage that has evidence; the first stage needs none.
 
@@ -222,29 +167,6 @@ def buying_stage(facts: Facts, book: CompiledBook) -> tuple[str, int | None]:
         if check(facts):
             return stage, None
     return book.stages[0], None
-
-
-def _outcome(state: LeadState) -> str | None:
-    """Return what the CRM's newest words make of the lead: an open deal outweighs won, won outweighs lost.
-
-    An open deal does not hold a lead that no longer permits contact, nor a lost one a lead that asked to talk
-    since: both go on as marketing's.
-    """
-    if not state.deals:
-        return None
-    statuses = {deal.status for deal in state.deals.values()}
-    if "opened" in statuses and _may_contact(state):
-        return "sql"
-    if "won" in statuses:
-        return "won"
-    newest = max(deal.at_ms for deal in state.deals.values())
-    return None if "opened" in statuses or _raised_hand_since(state, newest) else "lost"
-
-
-def loss_of(state: LeadState, book: CompiledBook) -> Back | None:
-    """Return when a lead that counts as lost comes back, by the rules of `lost`."""
-    lost = book.rest is not None and _outcome(state) == "lost"
-    return back_from_lost(state, book.rest) if lost and book.rest is not None else None
 
 
 def facts_as_judged(
@@ -267,52 +189,10 @@ def _disqualifier(facts: Facts, persona: CompiledPersona) -> str | None:
     return None
 
 
-def ruled_out_by_a_rep(standing: Standing) -> bool:
-    """Tell whether a rep's word, and not a rule, disqualified the lead: rules do not undo it."""
-    by_a_rep = (standing.rule or "").startswith(("declined.", "recycled."))
-    return standing.lifecycle_stage == "disqualified" and by_a_rep
-
-
 def _track(standing: Standing, chosen: str, now_ms: int) -> str:
     """Return the track that a recycle reason asked for until its cool-down ends, else the chosen one."""
     cooling = standing.cool_down_until_ms is not None and standing.cool_down_until_ms > now_ms
     return standing.track if cooling and standing.track is not None else chosen
-
-
-def _may_contact(state: LeadState) -> bool:
-    """Tell whether a channel is left: permission not withdrawn, and an address or number known."""
-    facts = state.facts
-    return ("email" in facts and not state.denied("email")) or (
-        "phone" in facts and not state.denied("phone")
-    )
-
-
-def barred(facts: Facts, state: LeadState, standing: Standing) -> list[Missing]:
-    """Return what keeps sales away whatever the rules say: no channel left, a cool-down, or mere history."""
-    missing = []
-    if not _may_contact(state):
-        missing.append(Missing("contact_channel", "exists", True))
-    until = standing.cool_down_until_ms
-    if (
-        until is not None
-        and until > facts.now_ms
-        and not _raised_hand_since(state, standing.recycled_at_ms or 0)
-    ):
-        missing.append(Missing("cool_down", "until", until))
-    history = standing.history_until_ms
-    if history is not None and not _did_something_since(facts, history):
-        missing.append(Missing("history", "until_it_acts", history))
-    return missing
-
-
-def _did_something_since(facts: Facts, since_ms: int) -> bool:
-    """Tell whether the lead itself acted later: what is only known from history wakes nobody, nor does a machine."""
-    return any(at_ms > since_ms for kind, at_ms in facts.last.items() if kind not in NOT_THE_LEADS_DOING)
-
-
-def _raised_hand_since(state: LeadState, since_ms: int) -> bool:
-    last = state.last
-    return any(last[kind] > since_ms for kind in HAND_RAISES & last.keys())
 
 
 def _review_at(

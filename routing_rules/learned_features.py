@@ -7,10 +7,11 @@ Deals are not read at all: the CRM's word is what is to be foretold.
 from collections.abc import Iterable
 from typing import Final
 
+from routing_rules.closures import Answer
 from routing_rules.compiled import CompiledBook
-from routing_rules.conditions import Answer
 from routing_rules.facts import DAY_MS, Facts, gather
-from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, without_machines
+from routing_rules.fit import best_fit, fit_grade
+from routing_rules.judge import buying_stage, engaged, without_machines
 from schemas.activity import HAND_RAISES
 from schemas.lead import LeadState, Standing
 from schemas.learned import Value

@@ -17,8 +17,9 @@ from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import lines, parse, positive_tests
 from routing_rules.engagement import STEP
 from routing_rules.facts import DAY_MS, gather
-from routing_rules.judge import barred, facts_as_judged, judge
+from routing_rules.judge import facts_as_judged, judge
 from routing_rules.learnable import by_facts, knows, learnable
+from routing_rules.permission import barred
 from routing_rules.readiness import first_ready
 from routing_rules.thresholds import ready_conditions
 from schemas.activity import HAND_RAISES, NOT_THE_LEADS_DOING

@@ -13,7 +13,8 @@ from routing_rules.compiled import CompiledBook
 from routing_rules.conditions import Node, lines, parse, tests_of
 from routing_rules.engagement import STEP, engagement, falls_below
 from routing_rules.facts import DAY_MS, Facts, gather
-from routing_rules.judge import best_fit, buying_stage, engaged, fit_grade, judge, without_machines
+from routing_rules.fit import best_fit, fit_grade
+from routing_rules.judge import buying_stage, engaged, judge, without_machines
 from routing_rules.readiness import first_ready
 from routing_rules.stages import stage_now
 from routing_rules.thresholds import for_persona

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from routing_rules.conditions import Check, Node, Test, compile_lacking, compile_node
+from routing_rules.closures import Check, compile_lacking, compile_node
+from routing_rules.conditions import Node, Test
 from routing_rules.facts import Facts
 from schemas.decision import Missing
 

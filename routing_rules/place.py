@@ -6,6 +6,7 @@ from typing import Final
 
 from routing_rules import caps
 from routing_rules.calendars import is_open, next_open
+from routing_rules.managers import managers_of
 from routing_rules.roster import PoolState, Rep, Team, can_take
 from routing_rules.strategies import Choice, best_match, least_loaded, round_robin
 from schemas.handover import ClaimOpen, Offer, Park, Placement, Wait, Waiting
@@ -24,11 +25,13 @@ def place(waiting: Waiting, team: Team, policy: SlaPolicy, state: PoolState, now
     """Decide who gets `waiting` now, and settle `state` when somebody does.
 
     The gates come first (present, at work, room, never had this lead); then the strategy chooses. After
-    `policy.hops` reps have let it pass, or when every rep of the pool had it, the pool's manager gets it.
+    `policy.hops` reps have let it pass, or when every rep of the pool had it, the pool's manager gets it, or whom
+    they report to while they are away for long.
     """
     pool = team.pools[waiting.pool]
     if goes_to_manager(waiting, team, policy):
-        return _take(waiting, [Member(rep=pool.manager)], team, state, now, "escalation")
+        turn = [Member(rep=rep) for rep in managers_of(pool, waiting.had, team, now)]
+        return _take(waiting, turn, team, state, now, "escalation")
     strategy = waiting.strategy
     if strategy == "owner":
         placed = _to_owner(waiting, team, state, now)
@@ -152,7 +155,7 @@ def _why_not(waiting: Waiting, member: Member, rep: Rep, state: PoolState, now: 
     if member.rep in waiting.had:
         return "had_it"
     if not is_open(rep.calendar, now, rep.absences):
-        return "absent" if is_absent(rep, now) else "closed"
+        return "absent" if rep.is_absent(now) else "closed"
     if rep.is_out(now):
         return "out_of_rotation"
     load, capacity = state.load(member.rep), rep.spec.capacity
@@ -165,11 +168,6 @@ def _why_not(waiting: Waiting, member: Member, rep: Rep, state: PoolState, now: 
         if counted >= cap.at_most:
             return f"cap_{cap.per} {counted}/{cap.at_most}"
     return None
-
-
-def is_absent(rep: Rep, now: datetime) -> bool:
-    """Tell whether a rep is on an absence, whatever the hour."""
-    return any(gone <= now < back for gone, back in rep.absences)
 
 
 def _hold(skipped: dict[str, str], team: Team, state: PoolState, now: datetime) -> Wait | Park:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from routing_rules.conditions import Check
+from routing_rules.closures import Check
 from routing_rules.facts import DAY_MS, Facts
 from schemas.activity import NOT_THE_LEADS_DOING
 from schemas.base import Condition

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from routing_rules.place import is_absent
 from routing_rules.roster import Team
 from routing_rules.turns import average
 from schemas.handover import TurnKind
@@ -45,7 +44,7 @@ def back_again(
         for member in pool.members
         if (account := accounts.get(member.rep)) is not None
         and account.away_since is not None
-        and not is_absent(team.reps[member.rep], now)
+        and not team.reps[member.rep].is_absent(now)
     }
 
 
@@ -63,7 +62,7 @@ def settle(
 
     """
     entries = _expired(accounts, now)
-    absent = {member.rep for member in pool.members if is_absent(team.reps[member.rep], now)}
+    absent = {member.rep for member in pool.members if team.reps[member.rep].is_absent(now)}
     back = back_again(pool, team, accounts, now)
     settled = [
         member.rep for member in pool.members

@@ -27,6 +27,10 @@ class Rep:
     #: Times without new leads, in which clocks run on: a breach took the rep out of rotation.
     out_of_rotation: tuple[tuple[datetime, datetime], ...] = ()
 
+    def is_absent(self, at: datetime) -> bool:
+        """Tell whether the rep is on an absence, whatever the hour."""
+        return any(gone <= at < back for gone, back in self.absences)
+
     def is_out(self, at: datetime) -> bool:
         """Tell whether the rep is out of rotation at an instant."""
         return any(gone <= at < back for gone, back in self.out_of_rotation)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from routing_rules.conditions import Check, Node, Test, compile_node, tests_of
+from routing_rules.closures import Check, compile_node
+from routing_rules.conditions import Node, Test, tests_of
 from routing_rules.facts import DAY_MS, Facts
 from routing_rules.fields import ACTIVITY_PREFIX
 from schemas.activity import HAND_RAISES

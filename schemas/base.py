@@ -47,5 +47,5 @@ Duration = Annotated[int, BeforeValidator(_duration_s), Field(ge=0, le=366 * 86_
 #: A name that other parts of the rulebook refer to.
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
-#: A condition as data, `{field: {operator: value}}`; `routing_rules.conditions` compiles and checks it.
+#: A condition as data, `{field: {operator: value}}`; `routing_rules.conditions` checks it and `closures` compiles it.
 Condition = dict[str, Any]

@@ -14,22 +14,12 @@ from typing import Any, Final, get_args
 import msgspec
 
 from schemas.activity import SalesActivity
-from schemas.event import (
-    DEAL_STATUS,
-    EARLIEST,
-    EVENT_TYPES,
-    MAX_AHEAD,
-    MAX_EVENT_BYTES,
-    PROFILE,
-    SALES_ACTIVITY,
-    deal_key,
-    flatten,
-    head_count,
-    keys_of,
-    normal_email,
-)
-from schemas.lead_event import LeadEvent
+from schemas.event import EVENT_TYPES, PROFILE
+from schemas.event_fields import head_count, normal_email
+from schemas.identity import DEAL_STATUS, SALES_ACTIVITY, deal_key, keys_of
+from schemas.lead_event import LeadEvent, flatten
 from schemas.strict_json import MAX_DEPTH, MAX_DIGITS
+from schemas.understanding import EARLIEST, MAX_AHEAD, MAX_EVENT_BYTES
 
 _decode = msgspec.json.Decoder().decode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,11 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from routing_rules.conditions import compile_node, parse
+from routing_rules.closures import compile_node
+from routing_rules.conditions import parse
 from routing_rules.fields import ACTIVITY_PREFIX, FIELDS, OPERATORS
-from schemas.event import EVENT_TYPES, Event, EventData, understand
+from schemas.event import EVENT_TYPES, Event, EventData
 from schemas.rulebook.book import FILES
 from schemas.rulebook.channels import ChannelKind
+from schemas.understanding import understand
 from worker import rulebook_files, rulebook_yaml
 from worker.cli.main import app
 from worker.intake.adapters.registry import ADAPTERS

@@ -14,7 +14,7 @@ from schemas.errors import Refused
 from worker.ical import Away
 from worker.rulebooks import Loaded, require_rep
 from worker.store import clocks
-from worker.store.assignments import lock_reps
+from worker.store.assignments import lock_line, lock_reps, look_now
 from worker.store.db import run
 from worker.store.rows import as_json, ms
 
@@ -200,11 +200,7 @@ def _changed(connection: Connection, rep: str, why: str, loaded: Loaded, now: da
         pool.id for pool in loaded.team.pools.values()
         if rep == pool.manager or rep in {member.rep for member in pool.members}
     ]  # fmt: skip
-    run(
-        connection,
-        "UPDATE tasuki.waiting SET look_again_at = least(look_again_at, :now) WHERE pool = ANY(:pools) OR owner = :rep",
-        pools=pools, rep=rep, now=now,
-    )  # fmt: skip
+    look_now(connection, lock_line(connection, pools=pools, owner=rep), now)
 
 
 def _known(rep: str, loaded: Loaded) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -63,52 +63,20 @@ def merge(connection: Connection, kept: str, gone: str, by: str, now: datetime) 
     if kept == gone:
         raise Refused(f"{kept} is one account already")
     _lock(connection, kept, gone)
-    identities = run(
-        connection, f"SELECT {_IDENTITY} FROM tasuki.account_identity WHERE account_key = :gone", gone=gone,  # noqa: S608
-    ).all()  # fmt: skip
-    if not identities:
-        raise Refused(f"there is no account {gone} any more")
-    owner = run(connection, "SELECT owner FROM tasuki.account WHERE account_key = :k", k=gone).scalar()
-    kept_owner = run(connection, "SELECT owner FROM tasuki.account WHERE account_key = :k", k=kept).scalar()
     moved = run(
         connection,
         "SELECT lead_id FROM tasuki.lead WHERE account_key = :gone ORDER BY lead_id FOR NO KEY UPDATE", gone=gone,
     ).scalars().all()  # fmt: skip
-    news = run(
-        connection,
-        "INSERT INTO tasuki.account_identity (kind, value, place, form, account_key, seen_at)"
-        " SELECT kind, value, place, form, :kept, seen_at FROM tasuki.account_identity WHERE account_key = :gone"
-        " ON CONFLICT DO NOTHING RETURNING kind, value, place, form",
-        kept=kept, gone=gone,
-    ).all()  # fmt: skip
-    new = {tuple(row) for row in news}
-    record = [
-        [
-            row.kind,
-            row.value,
-            row.place,
-            row.form,
-            ms(row.seen_at),
-            (row.kind, row.value, row.place, row.form) in new,
-        ]
-        for row in identities
-    ]
+    identities = _take_identities(connection, kept, gone)
     merge_id = run(
         connection,
         "INSERT INTO tasuki.account_merge (kept, gone, at, by, identities, leads, owner, kept_owner)"
-        " VALUES (:kept, :gone, :now, :by, cast(:identities AS jsonb), cast(:leads AS jsonb), :owner, :kept_owner)"
-        " RETURNING merge_id",
-        kept=kept, gone=gone, now=now, by=by, owner=owner, kept_owner=kept_owner, leads=as_json(list(moved)),
-        identities=as_json(record),
+        " SELECT :kept, :gone, :now, :by, cast(:identities AS jsonb), cast(:leads AS jsonb),"
+        " (SELECT owner FROM tasuki.account WHERE account_key = :gone),"
+        " (SELECT owner FROM tasuki.account WHERE account_key = :kept) RETURNING merge_id",
+        kept=kept, gone=gone, now=now, by=by, leads=as_json(list(moved)), identities=as_json(identities),
     ).scalar()  # fmt: skip
-    run(connection, "DELETE FROM tasuki.account_identity WHERE account_key = :gone", gone=gone)
-    run(
-        connection,
-        "INSERT INTO tasuki.account (account_key, owner, since)"
-        " SELECT :kept, owner, since FROM tasuki.account WHERE account_key = :gone ON CONFLICT DO NOTHING",
-        kept=kept, gone=gone,
-    )  # fmt: skip
-    run(connection, "DELETE FROM tasuki.account WHERE account_key = :gone", gone=gone)
+    _take_owner(connection, kept, gone)
     _move(connection, moved, kept)
     run(
         connection, "UPDATE tasuki.account_pin SET account_key = :kept WHERE account_key = :gone",
@@ -117,6 +85,44 @@ def merge(connection: Connection, kept: str, gone: str, by: str, now: datetime) 
     settle(connection, kept, gone, "merged", now)
     log.info("account.merged", count=len(moved))
     return int(merge_id)
+
+
+def _take_identities(connection: Connection, kept: str, gone: str) -> list[list[Any]]:
+    """Let an account be known by what another was known by; return that for the record, each with whether it was new.
+
+    Raises:
+        Refused: the other is known by nothing: it is gone already.
+
+    """
+    identities = run(
+        connection, f"SELECT {_IDENTITY} FROM tasuki.account_identity WHERE account_key = :gone", gone=gone,  # noqa: S608
+    ).all()  # fmt: skip
+    if not identities:
+        raise Refused(f"there is no account {gone} any more")
+    news = run(
+        connection,
+        "INSERT INTO tasuki.account_identity (kind, value, place, form, account_key, seen_at)"
+        " SELECT kind, value, place, form, :kept, seen_at FROM tasuki.account_identity WHERE account_key = :gone"
+        " ON CONFLICT DO NOTHING RETURNING kind, value, place, form",
+        kept=kept, gone=gone,
+    ).all()  # fmt: skip
+    run(connection, "DELETE FROM tasuki.account_identity WHERE account_key = :gone", gone=gone)
+    new = {tuple(row) for row in news}
+    return [
+        [row.kind, row.value, row.place, row.form, ms(row.seen_at), (row.kind, row.value, row.place, row.form) in new]
+        for row in identities
+    ]  # fmt: skip
+
+
+def _take_owner(connection: Connection, kept: str, gone: str) -> None:
+    """Let the owner of an account own the other, unless it has one."""
+    run(
+        connection,
+        "INSERT INTO tasuki.account (account_key, owner, since)"
+        " SELECT :kept, owner, since FROM tasuki.account WHERE account_key = :gone ON CONFLICT DO NOTHING",
+        kept=kept, gone=gone,
+    )  # fmt: skip
+    run(connection, "DELETE FROM tasuki.account WHERE account_key = :gone", gone=gone)
 
 
 def unmerge(connection: Connection, merge_id: int, by: str, now: datetime) -> str:

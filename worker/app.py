@@ -28,7 +28,7 @@ def use_broker() -> None:
 with suppress(ValidationError):  # whoever runs a command or a task is told then, in words
     use_broker()
 app.conf.update(
-    include=["worker.tasks", "worker.watcher"],
+    include=["worker.tasks", "worker.sweep_task", "worker.watcher"],
     task_default_queue="tasuki",
     task_queues=None,
     task_routes={

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from routing_rules.managers import managers_of, nobody_acts
 from routing_rules.roster import Rep, Team
 from routing_rules.sla import ClockSpec, Counted, start_clock
 from schemas.rulebook.sla import MOVES, BreachAction, Promise, SlaPolicy
@@ -73,7 +74,7 @@ def _breach(
 ) -> None:
     team = loaded.team
     rep = team.reps.get(row.rep)
-    manager = pool_of(row.pool, loaded).manager
+    pool = pool_of(row.pool, loaded)
     counted = None if rep is None else Counted(rep, policy.time == "wall")
     for action in _actions(row, promise, rep):
         if action == "remind":
@@ -92,8 +93,11 @@ def _breach(
     if not (came.moved and came.moved[-1][0] is row) and rep is not None:
         again = start_clock(policy, row.kind, rep, now, contacted_at=row.contacted_at)
         came.renewed.append((row.assignment_id, row.lead_id, replace(again, round=row.round + 1)))
-    if manager != row.rep:
-        came.messages += tell(row, manager, "breach", loaded, now, step=row.clock_id)
+    for manager in managers_of(pool, (), team, now):
+        if manager != row.rep:
+            came.messages += tell(row, manager, "breach", loaded, now, step=row.clock_id)
+    if nobody_acts(pool, team, now):
+        came.chain += _chain(row, policy, team, now)
 
 
 def _actions(row: Any, promise: Promise, rep: Rep | None) -> list[BreachAction]:

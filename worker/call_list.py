@@ -19,7 +19,7 @@ from routing_rules.outreach import Outreach
 from routing_rules.outreach_words import answer_words, reason_words
 from schemas.base import Lang
 from schemas.errors import Refused
-from schemas.event import normal_email
+from schemas.event_fields import normal_email
 from worker.bulk.encodings import detect, told
 from worker.bulk.files import csv_rows, open_table
 from worker.finding import e164

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from routing_rules.managers import takes_over
 from routing_rules.roster import Rep
 from routing_rules.sla import Counted, durations, is_endless, reckon_anew, slip_s
 from schemas.rulebook.sla import SlaPolicy
@@ -22,7 +23,7 @@ from worker.logs import get_logger
 from worker.notices.compose import Occasion
 from worker.notices.telling import tell
 from worker.presence import team_now
-from worker.rulebooks import Loaded, policy_of
+from worker.rulebooks import Loaded, policy_of, pool_of
 from worker.store import assignments, crm, outbox
 from worker.store import clocks as rows_of
 from worker.store.db import run
@@ -113,7 +114,13 @@ def follow(
         stood = pauses.get(row.clock_id, [])
         change = _change(row, policy, rep, stood, now, grace)
         later = change is not None and change["due"] > ms(row.due_at)
-        if not asked and (later or is_endless(policy, rep, now)) and _slips(row, policy, rep, stood):
+        may_move = row.strategy != "escalation" or takes_over(row.rep, pool_of(row.pool, loaded), team, now)
+        if (
+            not asked
+            and may_move
+            and (later or is_endless(policy, rep, now))
+            and _slips(row, policy, rep, stood)
+        ):
             slipped.append(row)
             continue
         if change is None:
@@ -124,6 +131,7 @@ def follow(
         if change["due"] != ms(row.due_at):
             new_due.append(row.lead_id)
     rows_of.move(connection, [{k: v for k, v in one.items() if k != "at"} for one in moved], now, why)
+    _stop_warnings(connection, rows, moved)
     if no_more:
         rows_of.end_promise(connection, no_more, now, why)
     if slipped:
@@ -148,17 +156,29 @@ def _change(
     before = row.warnings or ([row.warn_at] if row.warn_at is not None else [])
     if ms(clock.due_at) == ms(row.due_at) and warnings == [ms(at) for at in before]:
         return None
-    given = max(row.warned, int(row.warned_at is not None))
     return {
         "id": row.clock_id, "due": ms(clock.due_at), "warnings": warnings, "extra": extra_s,
-        "warned": min(given, sum(at <= now for at in clock.warnings)), "at": clock.due_at,
+        "warned": min(_given(row), sum(at <= now for at in clock.warnings)), "at": clock.due_at,
     }  # fmt: skip
 
 
+def _stop_warnings(connection: Connection, rows: Sequence[Any], moved: Sequence[dict[str, Any]]) -> None:
+    """Stop warnings that wait to be told of clocks that warn of their new deadlines again."""
+    warned = {one["id"]: one["warned"] for one in moved}
+    again = [row for row in rows if warned.get(row.clock_id, _given(row)) < _given(row)]
+    if again:
+        outbox.warned_too_early(
+            connection, [row.assignment_id for row in again], sorted({row.kind for row in again})
+        )
+
+
+def _given(row: Any) -> int:
+    """Return how many of its warnings a clock has given."""
+    return max(int(row.warned), int(row.warned_at is not None))
+
+
 def _slips(row: Any, policy: SlaPolicy, rep: Rep, pauses: list[Any]) -> bool:
-    if row.kind != "accept" or row.strategy == "escalation":
-        return False
-    return slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
+    return row.kind == "accept" and slip_s(policy, rep, row.started_at, pauses) > policy.accept.slip_at_most
 
 
 def pass_on(connection: Connection, moves: Sequence[tuple[Any, str, int]], now: datetime) -> None:

@@ -23,8 +23,8 @@ from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Judgement, Reasons, Way
 from schemas.lead import WITH_MARKETING
 from worker import rulebooks
-from worker.judging import inputs_of
 from worker.now import now_ms
+from worker.replaying import inputs_of
 from worker.rulebooks import Loaded
 from worker.store import leads, reading
 from worker.store.leads import LeadRow

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from routing_rules.managers import managers_of
 from routing_rules.place import free_places, goes_to_manager, place
 from routing_rules.roster import PoolState, Team
 from routing_rules.standby import stand_in
@@ -54,8 +55,7 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     state = read_state(connection, book, reps, team, now)
     free, places = free_places(team.pools[pool], team, state, now) if full else ([], 0)
     rows, result.more = line.take(connection, pool, loaded, now, free=free, places=places)
-    manager = team.pools[pool].manager
-    if manager not in reps and any(_goes_to_manager(row, loaded, team, reps) for row in rows):
+    for manager in sorted(_managers(rows, loaded, team, reps, now) - reps):
         if not assignments.try_lock_rep(connection, manager):
             raise Clash  # another pool of the same manager has them just now
         reps.add(manager)
@@ -107,8 +107,14 @@ def _moved_over(
     return moved
 
 
-def _goes_to_manager(row: Any, loaded: Loaded, team: Team, reps: set[str]) -> bool:
-    return goes_to_manager(line.waiting_of(row, reps), team, policy_of(row.sla, loaded))
+def _managers(rows: Sequence[Any], loaded: Loaded, team: Team, reps: set[str], now: datetime) -> set[str]:
+    """Return the managers whom leads of the line may go to now."""
+    found: set[str] = set()
+    for row in rows:
+        waiting = line.waiting_of(row, reps)
+        if goes_to_manager(waiting, team, policy_of(row.sla, loaded)):
+            found.update(managers_of(team.pools[row.pool], waiting.had, team, now))
+    return found
 
 
 def _save_held(connection: Connection, held: list[tuple[Any, Wait | Park]], result: Handed) -> None:
@@ -140,8 +146,8 @@ def _move_to_fallback(
     moved = run(
         connection,
         "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone' WHERE pool = :p"
-        " RETURNING lead_id",
-        p=pool, to=fallback, now=now,
+        " AND lead_id = ANY(:ids) RETURNING lead_id",
+        p=pool, to=fallback, now=now, ids=assignments.lock_line(connection, pools=[pool]),
     ).scalars()  # fmt: skip
     assignments.end_claims(connection, list(moved), now)
     result.moved_to.add(fallback)

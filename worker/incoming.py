@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import EARLIEST, MAX_EVENT_BYTES, understand
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads, split
+from schemas.understanding import EARLIEST, MAX_EVENT_BYTES, understand
 from worker.intake import translating
 from worker.now import at_wall_ms
 from worker.queue import Entry

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from routing_rules.managers import managers_of
 from worker.giving_back import line_row
 from worker.logs import get_logger
 from worker.notices.compose import Occasion
@@ -56,7 +57,8 @@ def sweep_leavers(connection: Connection, loaded: Loaded, now: datetime) -> Left
         pool = pool_of(row.pool, loaded)
         if row.accepted_at is not None and pool.manager != row.rep:
             what = Occasion("rep_left", row.sla, "contact", f"{row.rep}: rep_left", None)
-            messages += tell(what, team.reps[pool.manager], row, loaded, now, holder=row.rep)
+            for manager in managers_of(pool, (), team, now):
+                messages += tell(what, team.reps[manager], row, loaded, now, holder=row.rep)
             result.told += 1
     outbox.add(connection, messages, now)
     if result.returned or result.told:

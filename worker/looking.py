@@ -10,10 +10,10 @@ from schemas.base import Lang
 from schemas.lead import LeadState
 from worker import rulebooks
 from worker.explaining import held_words
-from worker.judging import utc_ms
 from worker.now import now
 from worker.outreach import ask_all, asked_now
 from worker.store import leads, reading
+from worker.store.rows import utc_ms
 
 
 def look_at_lead(connection: Connection, who: str) -> dict[str, Any]:

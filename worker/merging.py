@@ -1,13 +1,13 @@
 """Two leads that turn out to be one: merged when it is certain, listed when it is not. Reversible, audited."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from routing_rules.fold import merge
-from routing_rules.judge import ruled_out_by_a_rep
+from routing_rules.permission import ruled_out_by_a_rep
 from schemas.lead import Standing
 from worker import nurturing
 from worker.logs import get_logger
@@ -28,12 +28,22 @@ class Meeting:
     because: str
 
 
-def settle(connection: Connection, meetings: Sequence[Meeting], now: datetime) -> dict[int, int]:
+def settle(
+    connection: Connection, meetings: Sequence[Meeting], batch: Iterable[int], now: datetime
+) -> dict[int, int]:
     """Merge each pair that is certainly one person; return gone -> kept.
 
     It is certain unless the two carry different keys of one producer: then that producer holds them to be
     two people (a shared address, say), and ops decide; or unless people said that they are two.
+
+    Args:
+        connection: the batch's transaction, which has no lead yet.
+        meetings: the pairs.
+        batch: every lead of the batch: all are locked here by their numbers, the pairs among them.
+        now: the instant.
+
     """
+    leads.lock(connection, {*batch, *(one.other for one in meetings)})
     moved: dict[int, int] = {}
     for meeting in meetings:
         one, other = _follow(moved, meeting.lead_id), _follow(moved, meeting.other)

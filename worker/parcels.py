@@ -11,6 +11,7 @@ from schemas.rulebook.team import TeamFile
 from worker import links
 from worker.notices.channels import Parcel
 from worker.notices.planning import in_parts
+from worker.notices.renewing import renew
 from worker.notices.routes import WEBHOOK, channel_of
 from worker.notices.sheet import purposes
 from worker.now import wall_seconds
@@ -46,9 +47,11 @@ def make_loads(
     until = now + timedelta(seconds=lease_s / max(wall_seconds(1.0), 1e-9))
     deliveries.lease(connection, [row.message_id for row in messages], list(chosen), until)
     carried = _carried(connection, [row for row in messages if row.kind == "digest"], now)
+    told = {row.message_id: carried[row.message_id] if row.kind == "digest" else [row] for row in messages}
+    renewed = renew(connection, [one for several in told.values() for one in several], loaded, now)
     bodies = {
-        row.message_id: [one.body for one in carried[row.message_id]] if row.kind == "digest" else [row.body]
-        for row in messages
+        message_id: [renewed.get(one.message_id, one.body) for one in several]
+        for message_id, several in told.items()
     }
     team = loaded.book.source.team
     made = _links(connection, messages, bodies, team, now)

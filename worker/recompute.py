@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 from routing_rules.calendars import is_open
 from routing_rules.fold import fold
 from routing_rules.judge import JUDGEMENT
-from schemas.event import understand
 from schemas.lead import LeadState
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from worker import rulebooks
-from worker.judging import replay
 from worker.presence import reps_at_their_offers
 from worker.recount import over_caps
+from worker.replaying import replay
 from worker.store import leads
 from worker.store.db import run
 from worker.store.rows import ms

@@ -18,7 +18,7 @@ from schemas.rulebook.sla import SlaPolicy
 from schemas.rulebook.team import PoolSpec
 from worker import rulebook_files
 from worker.store import clocks, rescoring
-from worker.store.db import run, transaction
+from worker.store.db import in_transaction, run, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +87,29 @@ def publish(texts: dict[str, str], *, by: str, note: str, now: datetime) -> tupl
     """
     book, _ = rulebook_files.check(texts, int(now.timestamp() * 1000))
     digest = rulebook_files.digest(texts)
-    with transaction() as connection:
-        run(connection, "LOCK TABLE tasuki.rulebook IN EXCLUSIVE MODE")
-        newest = run(
-            connection,
-            "SELECT r.version, r.digest, r.texts FROM tasuki.rulebook_current JOIN tasuki.rulebook r USING (version)",
-        ).one_or_none()
-        if newest is not None and newest.digest == digest:
-            return int(newest.version), False
-        if newest is not None:
-            _require_signatures(rulebook_files.parse(newest.texts), book)
-        version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.rulebook").scalar())
-        run(
-            connection,
-            "INSERT INTO tasuki.rulebook (version, digest, texts, note, published_by, published_at)"
-            " VALUES (:v, :d, cast(:t AS jsonb), :n, :b, :at)",
-            v=version, d=digest, t=json.dumps(texts, ensure_ascii=False), n=note, b=by, at=now,
-        )  # fmt: skip
-        _put_in_force(connection, version, book, now)
+    return in_transaction(lambda connection: _publish(connection, texts, digest, book, by, note, now))
+
+
+def _publish(
+    connection: Connection, texts: dict[str, str], digest: str, book: Rulebook, by: str, note: str, now: datetime
+) -> tuple[int, bool]:  # fmt: skip
+    run(connection, "LOCK TABLE tasuki.rulebook IN EXCLUSIVE MODE")
+    newest = run(
+        connection,
+        "SELECT r.version, r.digest, r.texts FROM tasuki.rulebook_current JOIN tasuki.rulebook r USING (version)",
+    ).one_or_none()
+    if newest is not None and newest.digest == digest:
+        return int(newest.version), False
+    if newest is not None:
+        _require_signatures(rulebook_files.parse(newest.texts), book)
+    version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.rulebook").scalar())
+    run(
+        connection,
+        "INSERT INTO tasuki.rulebook (version, digest, texts, note, published_by, published_at)"
+        " VALUES (:v, :d, cast(:t AS jsonb), :n, :b, :at)",
+        v=version, d=digest, t=json.dumps(texts, ensure_ascii=False), n=note, b=by, at=now,
+    )  # fmt: skip
+    _put_in_force(connection, version, book, now)
     return version, True
 
 
@@ -131,8 +136,7 @@ def _require_signatures(before: Rulebook, after: Rulebook) -> None:
 def rollback(version: int, now: datetime) -> None:
     """Put an older version in force again; it keeps its number."""
     loaded = load(version)
-    with transaction() as connection:
-        _put_in_force(connection, version, loaded.book.source, now)
+    in_transaction(lambda connection: _put_in_force(connection, version, loaded.book.source, now))
 
 
 def _put_in_force(connection: Connection, version: int, book: Rulebook, now: datetime) -> None:
@@ -150,6 +154,7 @@ def _put_in_force(connection: Connection, version: int, book: Rulebook, now: dat
         "INSERT INTO tasuki.pool SELECT unnest(cast(:p AS text[])) ON CONFLICT DO NOTHING",
         p=[pool.id for pool in book.team.pools],
     )
+    _lock_leads(connection, version, comes_back=bool(book.nurture.lost))
     held = run(
         connection,
         "UPDATE tasuki.lead SET review_at = :now WHERE review_at IS NOT NULL AND rulebook_version <> :v"
@@ -163,7 +168,21 @@ def _put_in_force(connection: Connection, version: int, book: Rulebook, now: dat
         now=now, v=version, comes_back=bool(book.nurture.lost),
     )  # fmt: skip
     rescoring.ask(connection, version, held.rowcount + lost.rowcount, now)
-    run(connection, "UPDATE tasuki.waiting SET look_again_at = least(look_again_at, :now)", now=now)
+    run(connection, "UPDATE tasuki.waiting SET look_again_at = :now WHERE look_again_at > :now", now=now)
+
+
+def _lock_leads(connection: Connection, version: int, *, comes_back: bool) -> None:
+    """Lock the leads that are held, lost or in a line, all by their numbers: judging takes them in that order, too."""
+    run(
+        connection,
+        "SELECT count(*) FROM (SELECT FROM tasuki.lead WHERE lead_id IN ("
+        " SELECT lead_id FROM tasuki.lead WHERE review_at IS NOT NULL AND rulebook_version <> :v"
+        "  AND lifecycle_stage IN ('inquiry', 'nurture') AND merged_into IS NULL"
+        " UNION ALL SELECT lead_id FROM tasuki.lead WHERE rulebook_version <> :v AND lifecycle_stage = 'lost'"
+        "  AND merged_into IS NULL AND (:comes_back OR review_at IS NOT NULL)"
+        " UNION ALL SELECT lead_id FROM tasuki.waiting) ORDER BY lead_id FOR NO KEY UPDATE) l",
+        v=version, comes_back=comes_back,
+    )  # fmt: skip
 
 
 def history(connection: Connection) -> list[Any]:

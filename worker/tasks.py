@@ -1,4 +1,4 @@
-"""Every Celery task: a few lines each. They may run twice or never; both are harmless."""
+"""The Celery tasks but for the sweep: a few lines each. They may run twice or never; both are harmless."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,33 +11,26 @@ import stamina
 from celery.exceptions import SoftTimeLimitExceeded
 
 from schemas.errors import Away, Refused
-from worker import fetching, queue, rescoring, rulebooks, tidying
+from worker import fetching, queue, rescoring, rulebooks
 from worker.account_finding import join_bridged, propose
 from worker.app import app
-from worker.breaching import tell_escalations
-from worker.clocks import BATCH, follow_changes, measure_ended
 from worker.crm.push import LEASE_S, push_due
 from worker.delivering import Delivered, deliver_for
-from worker.drain import consumer_name, drain
+from worker.drain import drain
 from worker.enrichment.asking import ask_due
 from worker.handing import hand_over as hand_over_pool
 from worker.judging import Judged
-from worker.leavers import sweep_leavers
-from worker.locks import Hold, lock_key, only_one
+from worker.locks import Hold, only_one
 from worker.logs import get_logger
-from worker.now import now, wall_time
+from worker.now import now
+from worker.poking import poke, taken
 from worker.settings import settings
-from worker.store import outbox
 from worker.store.db import in_transaction
-from worker.store.enrichment import has_due
-from worker.sweeping import due_pools, sweep_batch
 
 log = get_logger()
 
 #: Seconds that one hand-over may run; what is left gets a poke of its own, so that sweeps have their turn.
 HAND_OVER_S: Final = 5.0
-#: Seconds for which a flood of deadlines goes before the hand-over of the leads that it brings back.
-DEADLINES_FIRST_S: Final = 10.0
 #: Seconds between two pokes of a pool while one full batch follows another.
 FULL_LOAD_S: Final = 0.3
 #: Seconds that one delivery may run; the sweep pokes the next.
@@ -46,45 +39,6 @@ DELIVER_S: Final = 20.0
 FETCH_S: Final = 5.0
 #: Seconds that one round of outside sources may run; the sweep pokes the next.
 ENRICH_S: Final = 10.0
-#: Seconds between two looks at accounts that may be one.
-ACCOUNTS_EVERY_S: Final = 30
-#: Milliseconds for which a poke that was sent and not taken up keeps the same poke from being sent again.
-POKE_WAITS_MS: Final = 3_000
-
-
-def poke(task: Any, *arguments: Any) -> bool:
-    """Send a poke, unless the same one waits already; return False when the queue is away or full."""
-    try:
-        if not queue.client().set(_poked_key(task.name, arguments), 1, nx=True, px=POKE_WAITS_MS):
-            return True
-        task.apply_async(args=arguments, retry=False, argsrepr="-", kwargsrepr="-")
-    except Exception as error:  # noqa: BLE001 - kombu raises the transport's own errors; a lost poke is harmless
-        log.warning("poke.lost", task=task.name, reason=type(error).__name__)
-        return False
-    return True
-
-
-def _poked_key(name: str, arguments: tuple[Any, ...]) -> str:
-    return f"tasuki:poked:{name}:{':'.join(str(argument) for argument in arguments)}"
-
-
-def _taken(name: str, *arguments: Any) -> None:
-    """Note that a poke was taken up: what comes from now on needs a new one."""
-    try:
-        queue.client().delete(_poked_key(name, arguments))
-    except redis.RedisError:
-        pass  # it expires by itself
-
-
-def note_sweep(at: float) -> None:
-    """Note (in Redis, for the watcher) that this worker's tasks run: wall time in seconds."""
-    queue.client().set(lock_key("swept"), at, ex=86_400)
-
-
-def last_sweep() -> float:
-    """Return when this worker last worked off a sweep; now, when that is not known."""
-    value = queue.client().get(lock_key("swept"))
-    return wall_time() if value is None else float(value)
 
 
 def poke_pools(pools: Iterable[str]) -> None:
@@ -125,7 +79,7 @@ class _Followers:
 @app.task(name="tasuki.judge")
 def judge(slot: int = 0) -> None:
     """Drain the stream, once a slot at a time."""
-    _taken("tasuki.judge", slot)
+    taken("tasuki.judge", slot)
     with only_one(f"judge:{slot}", 15) as hold:
         if hold.mine:
             followers = _Followers()
@@ -136,7 +90,7 @@ def judge(slot: int = 0) -> None:
 @app.task(name="tasuki.hand_over")
 def hand_over(pool: str) -> None:
     """Place the leads that wait for a pool."""
-    _taken("tasuki.hand_over", pool)
+    taken("tasuki.hand_over", pool)
     try:
         offered = 0
         with only_one(f"hand_over:{pool}", 30) as hold:
@@ -157,111 +111,10 @@ def hand_over(pool: str) -> None:
         log.warning("store.away", reason=type(away).__name__)
 
 
-@app.task(name="tasuki.sweep")
-def sweep() -> None:
-    """Handle everything that fell due: clocks, reviews, lines; then have the outbox looked at."""
-    _taken("tasuki.sweep")
-    try:
-        note_sweep(wall_time())
-        for step in (
-            _follow_changes,
-            _sweep_clocks,
-            _sweep_leavers,
-            _after_clocks,
-            _sweep_reviews,
-            _poke_others,
-        ):
-            try:
-                step()
-            except (Away, redis.RedisError, SoftTimeLimitExceeded):
-                raise
-            except Exception:  # whatever one row of one step does, every other deadline is kept
-                log.exception("sweep.failed", what=step.__name__)
-    except (Away, redis.RedisError) as away:
-        log.warning("store.away", reason=type(away).__name__)
-
-
-def _sweep_leavers() -> None:
-    poke_pools(in_transaction(lambda c: sweep_leavers(c, rulebooks.current(c), now())).pools)
-
-
-def _poke_others() -> None:
-    """Poke what else may be due."""
-    poke_pools(in_transaction(lambda c: due_pools(c, now())))
-    poke(deliver)
-    if settings().crm != "none":
-        poke(push_crm)
-    if fetching.is_due(now()):
-        poke(fetch)
-    tidying.wipe_expired(now())
-    _poke_enrich()
-
-
-def _follow_changes() -> None:
-    """Reckon open clocks anew after a changed calendar, absence or policy; the next sweep goes on."""
-    until = time.monotonic() + HAND_OVER_S
-    while time.monotonic() < until:
-        done = in_transaction(lambda c: follow_changes(c, rulebooks.current(c), now()))
-        note_sweep(wall_time())
-        if done.moved:
-            log.info("clocks.moved", count=done.moved, entries=done.looked)
-        poke_pools(done.pools)
-        if not done.more:
-            return
-
-
-def _after_clocks() -> None:
-    """Tell escalations that are due, and measure the clocks that have ended."""
-    in_transaction(lambda c: outbox.add(c, tell_escalations(c, rulebooks.current(c), now()), now()))
-    until = time.monotonic() + HAND_OVER_S
-    while time.monotonic() < until:
-        measured = in_transaction(lambda c: measure_ended(c, rulebooks.current(c), now()))
-        note_sweep(wall_time())
-        if measured < BATCH:
-            return
-
-
-def _poke_enrich() -> None:
-    """Poke the outside sources when a question is due, and the accounts now and then."""
-    asks = settings().enrichment_file is not None and in_transaction(lambda c: has_due(c, now()))
-    if asks or queue.client().set("tasuki:looked:accounts", 1, nx=True, ex=ACCOUNTS_EVERY_S):
-        poke(enrich)
-
-
-def _sweep_clocks() -> None:
-    more, bad, pools = True, set[int](), set[str]()
-    until = time.monotonic() + DEADLINES_FIRST_S
-    while more:
-        swept = sweep_batch(bad)
-        more = swept.more
-        note_sweep(wall_time())
-        if swept.warned or swept.breached:
-            log.info("clocks.swept", warned=swept.warned, breached=swept.breached)
-        pools |= swept.pools
-        # A kill before loses nothing: the next sweep pokes who waits.
-        if not more or time.monotonic() >= until:
-            poke_pools(pools)
-            pools.clear()
-
-
-def _sweep_reviews() -> None:
-    """Judge a set of leads that are due; where there are many, have all processes take sets of their own."""
-    judged, count = rescoring.review_set()
-    after_judged(judged)
-    if count < rescoring.SET:
-        in_transaction(lambda c: rescoring.note_done(c, now()))
-        return
-    poked = [poke(rescore, consumer_name(0), slot) for slot in range(max(1, settings().concurrency - 1))]
-    while not any(poked) and count:  # the queue takes no poke: by hand then
-        note_sweep(wall_time())
-        judged, count = rescoring.review_set()
-        after_judged(judged)
-
-
 @app.task(name="tasuki.rescore")
 def rescore(worker: str, slot: int) -> None:
     """Judge held leads again for a while, then let others have their turn; what is left gets a poke of its own."""
-    _taken("tasuki.rescore", worker, slot)
+    taken("tasuki.rescore", worker, slot)
     try:
         with only_one(f"rescore:{worker}:{slot}", 30) as hold:
             if not hold.mine:
@@ -277,7 +130,7 @@ def rescore(worker: str, slot: int) -> None:
 @contextmanager
 def _turn(name: str, for_s: int) -> Iterator[Hold]:
     """Note that a task was taken up, hold its lock meanwhile, and say in words why it stopped short."""
-    _taken(f"tasuki.{name}")
+    taken(f"tasuki.{name}")
     try:
         with only_one(name, for_s) as hold:
             yield hold

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from routing_rules.accounts import COMPANY_FACTS
 from routing_rules.fold import fold
 from schemas.errors import Refused
-from schemas.event import understand
 from schemas.lead import WITH_SALES, LeadState
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from worker import merging
 from worker.judging import Judged, judge_and_save
 from worker.logs import get_logger

@@ -17,7 +17,7 @@ import redis
 from celery import signals
 
 from schemas.errors import Away
-from worker import queue, tasks
+from worker import poking, queue, sweep_task, tasks
 from worker.drain import consumer_name, drain
 from worker.locks import forget_locks, is_held, lock_key
 from worker.logs import get_logger
@@ -44,7 +44,7 @@ def work_by_hand() -> None:
     """Do here what pokes would have others do."""
     try:
         drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
-        tasks.sweep()
+        sweep_task.sweep()
         for pool in in_transaction(lambda connection: due_pools(connection, now())):
             tasks.hand_over(pool)
         tasks.deliver()
@@ -73,7 +73,7 @@ class Watcher(threading.Thread):
             try:
                 if not started:
                     forget_locks()
-                    tasks.note_sweep(wall_time())
+                    poking.note_sweep(wall_time())
                     started = True
                 self._once()
                 self._note_away(away=False)
@@ -100,12 +100,12 @@ class Watcher(threading.Thread):
         time.sleep(BUSY_S)
 
     def _sweep(self) -> None:
-        if not tasks.poke(tasks.sweep):
+        if not poking.poke(sweep_task.sweep):
             self._by_hand = True
             work_by_hand()
         elif self._by_hand:
             self._by_hand = False
-            tasks.note_sweep(wall_time())  # while no poke could be sent none could be worked off
+            poking.note_sweep(wall_time())  # while no poke could be sent none could be worked off
         else:
             self._check_progress()
 
@@ -116,12 +116,12 @@ class Watcher(threading.Thread):
             if is_held(f"judge:{slot}"):
                 continue
             self._poked[slot] = time.monotonic()
-            if not tasks.poke(tasks.judge, slot):
+            if not poking.poke(tasks.judge, slot):
                 drain(OWN_SLOT, tasks.after_judged, linger_ms=1, for_s=2.0)
 
     def _check_progress(self) -> None:
         """Restart when pokes are sent and not worked off: alive is not the same as working."""
-        silent_s = wall_time() - tasks.last_sweep()
+        silent_s = wall_time() - poking.last_sweep()
         if silent_s < settings().stall_after_s:
             return
         log.error("worker.stalled", worker=consumer_name(0), seconds=round(silent_s))
@@ -140,7 +140,7 @@ class Watcher(threading.Thread):
             self._away = away
             log.warning("queue.away" if away else "queue.back", worker=consumer_name(0))
             if not away:
-                tasks.note_sweep(wall_time())  # the time without a queue does not count as a stall
+                poking.note_sweep(wall_time())  # the time without a queue does not count as a stall
 
 
 @signals.worker_init.connect

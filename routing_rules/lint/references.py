@@ -104,6 +104,8 @@ def _team(book: Rulebook) -> list[Finding]:
     findings = []
     for index, rep in enumerate(book.team.reps):
         findings += unknown(file, ("reps", index, "calendar"), "calendar", rep.calendar, calendars)
+        if rep.reports_to is not None:
+            findings += unknown(file, ("reps", index, "reports_to"), "rep", rep.reports_to, reps)
     for index, pool in enumerate(book.team.pools):
         here: Path = ("pools", index)
         findings += unknown(file, (*here, "manager"), "rep", pool.manager, reps)

@@ -23,6 +23,8 @@ def staff_findings(book: Rulebook) -> list[Finding]:
                 words = "the absence ends before it starts"
                 findings.append(Finding(_FILE, ("reps", index, "absences", at, "ends"), words))
     reps = {rep.id: rep for rep in book.team.reps}
+    for index, rep in enumerate(book.team.reps):
+        findings += _reports(index, rep, reps)
     for index, pool in enumerate(book.team.pools):
         findings += _pool(index, pool, reps)
     return findings
@@ -75,6 +77,21 @@ def _pool(index: int, pool: PoolSpec, reps: dict[str, RepSpec]) -> list[Finding]
         words = f"{pool.manager} is not active; leads that nobody takes would wait for ever"
         findings.append(Finding(_FILE, ("pools", index, "manager"), words))
     return findings
+
+
+def _reports(index: int, rep: RepSpec, reps: dict[str, RepSpec]) -> list[Finding]:
+    """Find who reports to nobody who could act: somebody inactive, or in the end to themselves."""
+    here = ("reps", index, "reports_to")
+    above = reps.get(rep.reports_to or "")
+    if above is not None and not above.active:
+        return [Finding(_FILE, here, f"{above.id} is not active and can take over nothing")]
+    seen: list[str] = []
+    while above is not None and above.id not in seen:
+        if above.id == rep.id:
+            return [Finding(_FILE, here, f"{rep.id} would report to themselves")]
+        seen.append(above.id)
+        above = reps.get(above.reports_to or "")
+    return []
 
 
 def takers(pool: PoolSpec, reps: dict[str, RepSpec]) -> list[RepSpec]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from schemas.base import Contract, Duration, Lang, Slug, Wording
-from schemas.event import Email
+from schemas.event_fields import Email
 from schemas.rulebook.channels import ChannelSpec, Digest, NoticesSpec, QuietHours
 from schemas.rulebook.example import CalendarExample
 from schemas.rulebook.zones import zone_name
@@ -117,6 +117,8 @@ class RepSpec(Contract):
     capacity: Capacity
     absences: list[Absence] = []
     active: bool = True
+    #: Who gets what waits for this manager while they are away for long, and is told of it.
+    reports_to: Slug | None = None
     #: Channels by id, the first goes first; the others take over when it fails. None: by e-mail.
     notify: list[Slug] = []
     quiet_hours: list[QuietHours] = []

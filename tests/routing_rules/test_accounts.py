@@ -20,7 +20,7 @@ from routing_rules.accounts import (
     new_key,
 )
 from routing_rules.companies import read_company
-from schemas.event import normal_email
+from schemas.event_fields import normal_email
 from schemas.lead import LeadState
 
 PAIRS = Path(__file__).with_name("account_pairs.tsv")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_rules.companies import SHARED, domain_of, normal_name, read_company, registrable
+from routing_rules.companies import normal_name, read_company
+from routing_rules.domains import SHARED, domain_of, registrable
 
 
 @pytest.mark.parametrize(

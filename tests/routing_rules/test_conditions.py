@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_rules.conditions import MAX_DEPTH, MAX_TESTS, Answer, ConditionError, compile_node, parse
+from routing_rules.closures import Answer, compile_node
+from routing_rules.conditions import MAX_DEPTH, MAX_TESTS, ConditionError, parse
 from routing_rules.conditions import tests_of as all_tests
 from routing_rules.facts import DAY_MS, Facts
 from routing_rules.fields import FIELDS, OPERATORS

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from routing_rules.compiled import CompiledBook
 from routing_rules.facts import gather
-from routing_rules.judge import best_fit, fit_grade, judge
+from routing_rules.fit import best_fit, fit_grade
+from routing_rules.judge import judge
 from routing_rules.outlook_words import known_words, must_words
 from tests.factories import NOW_MS, a_compiled_book, a_standing, a_state
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_rules.facts import DAY_MS, gather
+from routing_rules.fit import best_fit, fit_grade
 from routing_rules.fold import fold
-from routing_rules.judge import best_fit, fit_grade, judge
+from routing_rules.judge import judge
 from schemas.decision import Judgement
 from schemas.lead import WITH_SALES, LeadState, Standing
 from tests.factories import NOW, NOW_MS, WHO, a_compiled_book, a_rulebook, a_standing, a_state, an_event

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing_rules.closures import compile_node
 from routing_rules.compiled import CompiledBook
-from routing_rules.conditions import compile_node, parse
+from routing_rules.conditions import parse
 from routing_rules.facts import DAY_MS, Facts
 from routing_rules.judge import judge
 from routing_rules.outlook import outlook

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.errors import NotUnderstood
-from schemas.event import EVENT_TYPES, Event, EventData, normal_email, understand
+from schemas.event import EVENT_TYPES, Event, EventData
+from schemas.event_fields import normal_email
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from tests.factories import NOW, a_document
 
 LONG = "あ" * 501

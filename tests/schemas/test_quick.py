@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import EVENT_TYPES, EventData, understand
+from schemas.event import EVENT_TYPES, EventData
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from tests.factories import NOW, NOW_MS, a_document
 
 DAY = Path(__file__).parents[2] / "worker" / "local" / "day"

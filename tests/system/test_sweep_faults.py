@@ -6,7 +6,7 @@ import pytest
 
 from tests.fixtures.clocks import AT, follow, offer
 from tests.fixtures.system import System, event
-from worker import rulebooks, tasks
+from worker import rulebooks, sweep_task
 from worker.rescoring import review_set
 from worker.store.db import in_transaction
 from worker.sweeping import Swept, sweep_batch
@@ -57,8 +57,8 @@ def test_one_step_that_fails_stops_no_other(
     def fails() -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(tasks, "_follow_changes", fails)
-    tasks.sweep()
+    monkeypatch.setattr(sweep_task, "_follow_changes", fails)
+    sweep_task.sweep()
     assert breached(system) == overdue
 
 
@@ -104,9 +104,9 @@ def test_a_flood_of_deadlines_goes_before_the_hand_over(monkeypatch: pytest.Monk
     for first_s, order in ((10.0, ["swept"] * 3 + ["poked"]), (0.0, ["swept", "poked"] * 3)):
         did.clear()
         left = [False, True, True]
-        monkeypatch.setattr(tasks, "DEADLINES_FIRST_S", first_s)
-        monkeypatch.setattr(tasks, "sweep_batch", lambda _, left=left: sweep_next(left))
-        monkeypatch.setattr(tasks, "poke_pools", lambda pools: did.extend("poked" for _ in pools))
-        monkeypatch.setattr(tasks, "note_sweep", lambda _: None)
-        tasks._sweep_clocks()
+        monkeypatch.setattr(sweep_task, "DEADLINES_FIRST_S", first_s)
+        monkeypatch.setattr(sweep_task, "sweep_batch", lambda _, left=left: sweep_next(left))
+        monkeypatch.setattr(sweep_task, "poke_pools", lambda pools: did.extend("poked" for _ in pools))
+        monkeypatch.setattr(sweep_task, "note_sweep", lambda _: None)
+        sweep_task._sweep_clocks()
         assert did == order

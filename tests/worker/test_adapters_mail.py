@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from schemas.event import understand
 from schemas.lead_event import LeadEvent
 from schemas.machines import is_machine
+from schemas.understanding import understand
 from tests.factories import NOW
 from worker.intake.adapters import activecampaign, marketo, mautic, segment
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from tests.fixtures.clocks import AT, HOT_CONTACT, act, away, clean, follow, live, offer, put_in_force, sweep
 from tests.fixtures.system import System
-from worker import tasks
+from worker import sweep_task
 from worker.cli.main import app
 
 REP = "suzuki_haruka"
@@ -143,7 +143,7 @@ def test_handoff_shows_what_became_of_the_deadlines(system: System) -> None:
     assert tasuki("handoff", "contacted", str(number)).exit_code == 0
     assert "1 of 2" in tasuki("handoff", "attempted", str(number), "--note", "留守電").output
     assert "no more attempts" in tasuki("handoff", "reached", str(number)).output
-    tasks._after_clocks()
+    sweep_task._after_clocks()
     found = said("handoff", "show", str(number))
     assert [row["act"] for row in found["acts"]] == ["accept", "contacted", "attempted", "reached"]
     assert [row["why"] for row in found["moved_deadlines"]] == ["paused: customer_asked", "resumed"]
@@ -160,7 +160,7 @@ def test_the_report_is_for_people_and_machines(system: System) -> None:
     """Both sides in one page; a month that is none is refused."""
     offer(system, leads=2)
     sweep(AT + (AT - AT.replace(minute=45, hour=10)))
-    tasks._after_clocks()
+    sweep_task._after_clocks()
     found = said("sla", "report", "--month", "2026-11")
     assert [row["ended"] for row in found["sales"] if row["by"] == "policy"] == [2]
     assert found["not_measured_yet"] == 0

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from schemas.errors import NotUnderstood
-from schemas.event import Event, understand
+from schemas.event import Event
 from schemas.strict_json import loads
+from schemas.understanding import understand
 from worker.intake.adapters.registry import translate
 from worker.local import make_day
 from worker.local.make_day_people import JST, OPENING

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from schemas.event import MAX_EVENT_BYTES
+from schemas.understanding import MAX_EVENT_BYTES
 from worker.intake import canonical
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from schemas.errors import NotUnderstood
-from schemas.event import Event, understand
+from schemas.event import Event
+from schemas.understanding import understand
 from tests.fixtures.sources import SAMPLES, SECRETS, SOURCES
 from worker import rulebook_yaml
 from worker.cli.main import app

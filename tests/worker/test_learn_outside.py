@@ -153,7 +153,7 @@ def test_evaluate_runs_fit_and_report_and_writes_the_page(tmp_path: Path) -> Non
 def test_without_scikit_learn_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is missing, fitting is refused with the mend."""
     table, spec = write(tmp_path)
-    monkeypatch.setattr("worker.cli.learn.find_spec", lambda _name: None)
+    monkeypatch.setattr("worker.cli.learn_common.find_spec", lambda _name: None)
     result = CliRunner().invoke(app, ["learn", "evaluate", str(table), "--spec", str(spec)])
     assert result.exit_code == 1
     assert "learn.lock" in " ".join(result.output.split())

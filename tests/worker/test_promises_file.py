@@ -54,6 +54,8 @@ WRONG = [
     ("team.yaml", "{first: 12-29,", "{first: 02-30,", "02-30", r"'02-30' is not a day of the year"),
     ("team.yaml", "standby: overseas_emea_amer", "standby: overseas_emea", "standby", r"no pool is called overseas_emea; did you mean overseas_emea_amer"),
     ("team.yaml", "standby: overseas_emea_amer", "standby: overseas_apac", "standby", r"cannot stand by for itself"),
+    ("team.yaml", "role: manager", "role: manager\n    reports_to: matsumoto_jo", "reports_to", r"no rep is called matsumoto_jo; did you mean matsumoto_jun"),
+    ("team.yaml", "role: manager", "role: manager\n    reports_to: sato_kenji", "reports_to", r"sato_kenji would report to themselves"),
 ]  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from schemas.errors import NotUnderstood
-from schemas.event import MAX_EVENT_BYTES, normal_email, understand
+from schemas.event_fields import normal_email
 from schemas.lead_event import LeadEvent
+from schemas.understanding import MAX_EVENT_BYTES, understand
 from worker.bulk.files import Row, as_json
 from worker.bulk.headers import CONSENT, ENVELOPE, Columns
 from worker.intake import mapped

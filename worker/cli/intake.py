@@ -10,7 +10,7 @@ import typer
 
 from routing_rules.counted import counted
 from schemas.errors import Away, NotUnderstood, Refused, RulebookError
-from schemas.event import understand
+from schemas.understanding import understand
 from worker import queue
 from worker.cli.common import (
     REFUSED,

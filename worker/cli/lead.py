@@ -23,13 +23,13 @@ from worker.cli.common import (
 from worker.cli.lead_explain import explain_decisions, explain_lead
 from worker.cli.lead_show import show_lead
 from worker.explaining import held_words
-from worker.judging import utc_ms
 from worker.looking import ask_gate, look_at_lead, opportunities
 from worker.names import name_of
 from worker.now import now_ms
 from worker.screen import safe
 from worker.store import leads
 from worker.store.db import transaction
+from worker.store.rows import utc_ms
 
 app = typer.Typer(help="One lead: what is known, what was decided and why.", no_args_is_help=True)
 

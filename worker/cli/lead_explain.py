@@ -27,7 +27,6 @@ from schemas.errors import NotFound
 from worker import rulebooks
 from worker.cli.common import console, print_json, print_table
 from worker.explaining import explain_decision, explain_now, held_words, line_of, rep_name
-from worker.judging import utc_ms
 from worker.learned import chance_of
 from worker.now import now_ms
 from worker.rulebooks import Loaded
@@ -35,6 +34,7 @@ from worker.screen import safe
 from worker.store import leads, reading
 from worker.store.db import transaction
 from worker.store.leads import LeadRow
+from worker.store.rows import utc_ms
 from worker.zone import local_day_time
 
 _NEEDS = {"ja": "引き渡しまで", "en": "until it is ready"}

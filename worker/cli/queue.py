@@ -19,7 +19,7 @@ import typer
 from rich.progress import Progress
 
 from schemas.errors import Away, Refused
-from schemas.event import MAX_EVENT_BYTES
+from schemas.understanding import MAX_EVENT_BYTES
 from worker import queue
 from worker.cli.common import JsonFlag, command, console, errors, print_json
 from worker.intake.adapters.registry import ADAPTERS

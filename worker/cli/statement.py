@@ -8,7 +8,7 @@ import typer
 from routing_rules.comparing import turns_of
 from routing_rules.statement import outcome_of, say
 from schemas.base import Lang
-from worker import rulebooks, tasks
+from worker import poking, rulebooks, tasks
 from worker.claiming import claim as claim_lead
 from worker.cli.common import JsonFlag, command, console, language, print_json, print_table
 from worker.explaining import rep_name, rep_with_id
@@ -31,7 +31,7 @@ def claim(
     answer = in_transaction(
         lambda c: claim_lead(c, reading.find_lead(c, lead), rep, rulebooks.current(c), now())
     )
-    tasks.poke(tasks.deliver)
+    poking.poke(tasks.deliver)
     if as_json:
         print_json({"assignment_id": answer.assignment_id, "lead_id": answer.lead_id, "rep": answer.rep,
                     "done": answer.done})  # fmt: skip

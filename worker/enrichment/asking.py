@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from schemas.enrichment import HttpSource, Source
 from schemas.errors import Away, Refused
-from schemas.event import GUESS_SOURCE
+from schemas.identity import GUESS_SOURCE
 from worker import queue
 from worker.enrichment.http_source import HttpAsker
 from worker.enrichment.sources import Asker, Question, configured, fit_to_say

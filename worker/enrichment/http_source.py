@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx2
 import stamina
 
-from routing_rules.companies import registrable
+from routing_rules.domains import registrable
 from schemas.enrichment import HttpSource
 from schemas.errors import Away, NotUnderstood, Refused
 from schemas.strict_json import loads

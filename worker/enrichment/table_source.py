@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from routing_rules.companies import registrable, site_host
+from routing_rules.domains import registrable, site_host
 from schemas.enrichment import TableSource
 from schemas.errors import Refused
 from worker import parquet

@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 
 from schemas import quick
 from schemas.errors import NotUnderstood
-from schemas.event import GUESS_SOURCE, MAX_EVENT_BYTES, understand
+from schemas.identity import GUESS_SOURCE
 from schemas.strict_json import loads, split
+from schemas.understanding import MAX_EVENT_BYTES, understand
 from worker.intake.adapters.cloudevents import from_headers
 
 #: Events of one request.

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.base import Contract
-from schemas.event import DEAL_STATUS, EventData, EventType
+from schemas.event import EventData, EventType
+from schemas.identity import DEAL_STATUS
 from worker.intake.paths import compile_path
 
 Plain = str | int | float | bool

@@ -181,7 +181,7 @@ def notice(
         "at": now.isoformat(),
         "due_at": what.due_at.isoformat() if what.due_at else None,
         "time": sla.time if sla else "business",
-        "left_s": _left_s(rep, what.due_at, now, sla.time if sla else "business"),
+        "left_s": left_s(rep, what.due_at, now, sla.time if sla else "business"),
         "zone": str(rep.calendar.zone),
     }
     row = {"kind": what.kind, "lead": lead["lead_id"], "assignment": assignment_id, "body": body}
@@ -213,7 +213,7 @@ def is_urgent(kind: str, policy: str, team: TeamFile, loaded: Loaded) -> bool:
     return kind in urgent.kinds or policy in urgent.policies or by_the_wall
 
 
-def _left_s(rep: Rep, due_at: datetime | None, now: datetime, time: str) -> int | None:
+def left_s(rep: Rep, due_at: datetime | None, now: datetime, time: str) -> int | None:
     """Return the seconds that are left, in the time that the policy counts."""
     if due_at is None:
         return None

@@ -9,6 +9,10 @@ ASKING: Final = frozenset({"offer", "warning", "reminder", "moved", "claim_open"
 BY_THE_WALL: Final = ASKING | {"escalation"}
 #: They say how much time is left, and waiting uses it up; of a reminder none is.
 TIMED: Final = ASKING - {"reminder"}
+#: They say how long the reader has by a clock that runs: what waited names the deadline as it is when it is sent.
+DATED: Final = TIMED - {"claim_open"}
+#: They take back what was told: not to be held until more has come, for the reader may call the lead meanwhile.
+TAKING_BACK: Final = frozenset({"withdrawn", "claim_over"})
 #: They tell a manager of somebody else's lead.
 OF_ANOTHER: Final = frozenset({"breach", "escalation", "rep_left"})
 #: They tell of a lead that nobody holds: there is no assignment to name.

@@ -3,7 +3,8 @@
 - Quiet hours: what can wait waits until they end, a digest too: its first try may have failed in the evening.
 - Digest: more than N due at once for one person by one channel are one message.
 - Flood: when a person was told more than N times within the window, the next ones wait until it has passed and
-  come together; but never so long that less than three quarters of the time to act are left.
+  come together; but never so long that less than three quarters of the time to act are left. What takes back what
+  was told does not wait for that: the reader may call the lead meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Final
 from routing_rules.quiet import quiet_until
 from routing_rules.roster import Rep, Team
 from schemas.rulebook.channels import Digest, NoticesSpec
-from worker.notices.kinds import TIMED
+from worker.notices.kinds import TAKING_BACK, TIMED
 from worker.notices.routes import WEBHOOK
 
 #: Messages told in one digest at most, where the channel takes so many; the others come in the next.
@@ -73,7 +74,8 @@ def make_plan(rows: Sequence[Any], lately: Lately, team: Team, notices: NoticesS
         if rep is None or row.receiver == WEBHOOK:
             plan.single.append(row)
             continue
-        until = None if row.urgent else quiet_until(rep.spec.quiet_hours, rep.calendar.zone, now)
+        is_urgent = row.urgent or (row.kind in TAKING_BACK and row.kind in notices.urgent.kinds)
+        until = None if is_urgent else quiet_until(rep.spec.quiet_hours, rep.calendar.zone, now)
         if until is not None:
             plan.held.append((row.message_id, until, f"quiet hours until {_local(until, rep)}"))
             continue
@@ -95,7 +97,7 @@ def _plan_group(
     """Plan for what is due to one person by one channel."""
     is_flood = told > rule.when_more_than and over_at > now
     if is_flood:
-        stay = [row for row in group if not row.urgent and _hold_until(row, over_at, now) > now]
+        stay = [row for row in group if _may_wait(row) and _hold_until(row, over_at, now) > now]
         for row in stay:
             until = _hold_until(row, over_at, now)
             plan.held.append((row.message_id, until, f"digest at {_local(until, rep)}"))
@@ -111,6 +113,11 @@ def _plan_group(
             plan.digests.append(part)
         else:
             plan.single += part
+
+
+def _may_wait(row: Any) -> bool:
+    """Tell whether a message may wait until more has come."""
+    return not row.urgent and row.kind not in TAKING_BACK
 
 
 def in_parts(rows: Sequence[Any], channel: str) -> list[list[Any]]:

@@ -74,22 +74,52 @@ def _wake_one(connection: Connection, pools: Iterable[str], reps: Iterable[str],
     Of the lines of these pools, and of all others of their reps: a member has an account in each pool that has
     looked for one to take a lead. Return the pools.
 
-    Whoever is looked at then, the hand-over gives the room in the order of the line. Rows that somebody holds are
-    passed over, so that nothing is waited for out of the order of locks.
+    Whoever is looked at then, the hand-over gives the room in the order of the line. The lead is locked before its
+    place in the line, as by everybody, and one that somebody works on is passed over: nothing is waited for, since
+    leads of higher numbers may be locked already. Its pool is returned all the same.
     """
     if not reps:
         return set()
     return set(
         run(
             connection,
-            "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
-            "  FROM (SELECT pool FROM tasuki.pool_credit WHERE rep = ANY(:reps)"
-            "   UNION SELECT unnest(cast(:pools AS text[]))) AS p"
-            "  CROSS JOIN LATERAL (SELECT lead_id FROM tasuki.waiting"
-            "   WHERE pool = p.pool AND reason = 'full' AND look_again_at > :now"
-            "   ORDER BY priority, ready_at, lead_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS w) RETURNING pool",
+            "WITH p AS MATERIALIZED (SELECT pool FROM tasuki.pool_credit WHERE rep = ANY(:reps)"
+            "  UNION SELECT unnest(cast(:pools AS text[]))),"
+            " woken AS (UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id IN (SELECT w.lead_id"
+            "  FROM p CROSS JOIN LATERAL (SELECT c.lead_id FROM tasuki.waiting c JOIN tasuki.lead l USING (lead_id)"
+            "   WHERE c.pool = p.pool AND c.reason = 'full' AND c.look_again_at > :now"
+            "   ORDER BY c.priority, c.ready_at, c.lead_id LIMIT 1 FOR NO KEY UPDATE OF l SKIP LOCKED) AS w))"
+            " SELECT p.pool FROM p WHERE EXISTS (SELECT FROM tasuki.waiting c"
+            "  WHERE c.pool = p.pool AND c.reason = 'full' AND c.look_again_at > :now)",
             pools=sorted(pools), reps=sorted(reps), now=now,
         ).scalars()
+    )  # fmt: skip
+
+
+def lock_line(
+    connection: Connection, *, pools: Sequence[str] | None = None, owner: str | None = None
+) -> list[int]:
+    """Lock the leads in the lines of pools or those that wait for an owner (without either: all), by their number.
+
+    Who changes many places in lines does so under these locks: it would wait in a circle with whoever has a lead
+    and takes it out of its line.
+    """
+    return list(
+        run(
+            connection,
+            "SELECT lead_id FROM tasuki.lead WHERE lead_id IN (SELECT lead_id FROM tasuki.waiting"
+            "  WHERE :all OR pool = ANY(:pools) OR owner = :owner) ORDER BY lead_id FOR NO KEY UPDATE",
+            all=pools is None and owner is None, pools=list(pools or ()), owner=owner,
+        ).scalars()
+    )  # fmt: skip
+
+
+def look_now(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
+    """Have leads that wait, and are locked, looked at now, were it due later."""
+    run(
+        connection,
+        "UPDATE tasuki.waiting SET look_again_at = :now WHERE lead_id = ANY(:ids) AND look_again_at > :now",
+        ids=list(lead_ids), now=now,
     )  # fmt: skip
 
 

@@ -73,6 +73,16 @@ def lock_next(connection: Connection, after: int, rep: str | None, limit: int) -
     return read(connection, ids)
 
 
+def due_of(connection: Connection, assignment_ids: Sequence[int]) -> dict[tuple[int, str | None], datetime]:
+    """Return when the running clocks of assignments run out, by assignment and kind."""
+    rows = run(
+        connection,
+        "SELECT assignment_id, kind, due_at FROM tasuki.clock WHERE assignment_id = ANY(:ids) AND next_at IS NOT NULL",
+        ids=list(assignment_ids),
+    )
+    return {(row.assignment_id, row.kind): row.due_at for row in rows}
+
+
 def move(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime, why: str) -> None:
     """Give clocks new instants, and put every new deadline on record.
 

@@ -120,6 +120,16 @@ def members_of(connection: Connection, digests: Sequence[int]) -> list[Any]:
     )
 
 
+def renew(connection: Connection, bodies: dict[int, dict[str, Any]]) -> None:
+    """Lay over the bodies of messages what has changed since they were written."""
+    run(
+        connection,
+        "UPDATE tasuki.outbox o SET body = o.body || r.body FROM json_to_recordset(cast(:rows AS json))"
+        " AS r(id bigint, body jsonb) WHERE o.message_id = r.id",
+        rows=as_json([{"id": one, "body": body} for one, body in bodies.items()]),
+    )
+
+
 def lease(connection: Connection, messages: Sequence[int], receivers: Sequence[str], until: datetime) -> None:
     """Take messages, and their receivers, until then."""
     run(

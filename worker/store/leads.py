@@ -116,6 +116,15 @@ def lock_leads(connection: Connection, lead_ids: Iterable[int]) -> dict[int, Lea
     return {row[0]: _row(row) for row in rows}
 
 
+def lock(connection: Connection, lead_ids: Iterable[int]) -> None:
+    """Lock leads, in the order of their ids, without reading them."""
+    run(
+        connection,
+        "SELECT 1 FROM tasuki.lead WHERE lead_id = ANY(:ids) ORDER BY lead_id FOR NO KEY UPDATE",
+        ids=sorted(lead_ids),
+    )
+
+
 def read_lead(connection: Connection, lead_id: int) -> LeadRow | None:
     """Read one lead without a lock."""
     row = run(

@@ -57,21 +57,33 @@ def supersede(connection: Connection, assignment_ids: Sequence[int]) -> None:
 
 
 def answered(connection: Connection, assignment_ids: Sequence[int], clocks: Sequence[str]) -> None:
-    """Stop what was not told yet of clocks that a rep has met: nobody is asked for what was done.
+    """Stop what was not told yet of clocks that a rep has met: nobody is asked for what was done."""
+    _stop(connection, assignment_ids, clocks, _OVERTAKEN)
 
-    The webhook of all notices is for machines, which want the whole story.
-    """
+
+def warned_too_early(connection: Connection, assignment_ids: Sequence[int], clocks: Sequence[str]) -> None:
+    """Stop warnings that were not told yet of clocks whose deadlines moved so far that they warn of them again."""
+    _stop(connection, assignment_ids, clocks, ["warning"])
+
+
+def _stop(
+    connection: Connection, assignment_ids: Sequence[int], clocks: Sequence[str], kinds: Sequence[str]
+) -> None:
+    """Stop messages that were not told yet; the webhook of all notices is for machines, which want the whole story."""
     run(
         connection,
         "UPDATE tasuki.outbox SET status = 'superseded', next_try_at = NULL WHERE assignment_id = ANY(:ids)"
         " AND status IN ('pending', 'in_digest') AND kind = ANY(:kinds) AND body ->> 'clock' = ANY(:clocks)"
         " AND receiver <> 'webhook'",
-        ids=list(assignment_ids), kinds=list(_OVERTAKEN), clocks=list(clocks),
+        ids=list(assignment_ids), kinds=list(kinds), clocks=list(clocks),
     )  # fmt: skip
 
 
 def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) -> None:
-    """Tell those who were offered a lead, and were told so, that it is no longer theirs, by the same way.
+    """Tell those who were offered a lead, and were told so, that it is no longer theirs: by the same way, and as fast.
+
+    Whoever was told anything of the lead that could not wait for the morning is told this at night, too. An offer
+    that itself still waits was never told, and is not taken back.
 
     Args:
         connection: the transaction in which the assignments ended, or a later one.
@@ -88,16 +100,18 @@ def withdraw(connection: Connection, assignments: Sequence[Any], now: datetime) 
         return
     run(
         connection,
-        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, urgent, route, lead_id,"
         " assignment_id, body, created_at, next_try_at)"
         " SELECT 'withdrawn:' || o.assignment_id || ':' || o.channel"
         "  || CASE WHEN o.receiver = o.channel THEN '' ELSE ':' || o.receiver END,"
-        " 'withdrawn', o.channel, o.channel_id, o.recipient, o.receiver, o.rep, o.route,"
+        " 'withdrawn', o.channel, o.channel_id, o.recipient, o.receiver, o.rep,"
+        " EXISTS (SELECT FROM tasuki.outbox u WHERE u.assignment_id = o.assignment_id AND u.rep = o.rep AND u.urgent"
+        "  AND u.status = 'sent' AND u.kind = ANY(:kinds)), o.route,"
         " o.lead_id, o.assignment_id, o.body || jsonb_build_object('kind', 'withdrawn', 'because', r.because),"
         " :now, :now FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, because text)"
         " JOIN tasuki.outbox o ON o.assignment_id = r.id AND o.kind IN ('offer', 'claimed') AND o.status = 'sent'"
         " ON CONFLICT (idempotency_key) DO NOTHING",
-        rows=as_json(rows), now=now,
+        rows=as_json(rows), now=now, kinds=list(_OVERTAKEN),
     )  # fmt: skip
 
 
@@ -129,10 +143,10 @@ def _tell_over(
     """Tell who was told that leads could be claimed (all of them, or those of some messages) that it is over."""
     run(
         connection,
-        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, route, lead_id,"
+        "INSERT INTO tasuki.outbox (idempotency_key, kind, channel, channel_id, recipient, receiver, rep, urgent, route, lead_id,"
         " body, created_at, next_try_at)"
         " SELECT 'claim_over:' || o.idempotency_key, 'claim_over', o.channel, o.channel_id, o.recipient, o.receiver,"
-        " o.rep, o.route, o.lead_id,"
+        " o.rep, o.urgent, o.route, o.lead_id,"
         " o.body || jsonb_build_object('kind', 'claim_over', 'because', r.winner), :now, :now"
         " FROM json_to_recordset(cast(:rows AS json)) AS r(id bigint, winner text)"
         " CROSS JOIN LATERAL tasuki.one_person(r.id) AS p(lead)"

@@ -1,7 +1,7 @@
 """Sets of rows as one JSON parameter, and times in it as milliseconds."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -29,3 +29,8 @@ def ms(at: datetime) -> int:
 def ms_or_none(at: datetime | None) -> int | None:
     """Return an instant in milliseconds since 1970, or None."""
     return None if at is None else ms(at)
+
+
+def utc_ms(at_ms: int) -> datetime:
+    """Return an instant from milliseconds since 1970."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

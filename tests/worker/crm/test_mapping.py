@@ -9,8 +9,8 @@ import pytest
 
 from routing_rules.fold import fold
 from schemas.errors import RulebookError
-from schemas.event import understand
 from schemas.lead import LeadState
+from schemas.understanding import understand
 from tests.fixtures.hubspot_double import PROPERTIES
 from tests.fixtures.salesforce_double import FIELDS
 from tests.fixtures.system import MORNING_MS, event

@@ -102,9 +102,20 @@ def test_after_a_flood_the_next_ones_wait_until_its_time_is_over() -> None:
     """Until ten minutes after the first of it."""
     first = NOW - timedelta(minutes=4)
 
-    assert _plan([Row(1, "breach"), Row(2, "withdrawn")], told=4, first=first) == (
+    assert _plan([Row(1, "breach"), Row(2, "rep_left")], told=4, first=first) == (
         [], [], dict.fromkeys((1, 2), first + timedelta(minutes=10)),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["withdrawn", "claim_over"])
+def test_what_takes_back_does_not_wait_for_a_flood_to_be_over(kind: str) -> None:
+    """The reader may call the lead meanwhile; but what is due at once is told at once, as one."""
+    first = NOW - timedelta(minutes=4)
+
+    assert _plan([Row(1, "breach"), Row(2, kind)], told=4, first=first) == (
+        [2], [], {1: first + timedelta(minutes=10)},
+    )  # fmt: skip
+    assert _plan([Row(n, kind) for n in range(4)], told=4, first=first) == ([], [4], {})
 
 
 def test_an_offer_is_held_for_a_quarter_of_its_time_at_most() -> None:

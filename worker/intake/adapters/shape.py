@@ -16,7 +16,7 @@ Found = list[dict[str, Any] | NotUnderstood]
 
 #: Most events taken from one payload; Segment sends up to 4,000.
 MAX_PARTS: Final = 5_000
-#: The longest event id (`schemas.event`).
+#: The longest event id (`schemas.event_fields`).
 MAX_KEY: Final = 255
 #: What a date without an offset means.
 HOME_ZONE: Final = ZoneInfo("Asia/Tokyo")
