@@ -21,7 +21,7 @@ from schemas.decision import Judgement, Route
 from schemas.errors import NotUnderstood
 from schemas.lead import WITH_SALES, LeadState, Standing
 from schemas.strict_json import loads
-from worker import fetching, merging, nurturing, sales_activities
+from worker import merging, nurturing, sales_activities, thin
 from worker.accounting import company_facts, find_accounts
 from worker.incoming import Incoming
 from worker.rulebooks import Loaded
@@ -73,12 +73,18 @@ def judge_batch(
         Clash: another worker took a key or an event first; do the whole batch again.
 
     """
-    result = Judged(events=len(items))
-    fresh = _without_repeats(connection, items, result)
+    notices = thin.notices(items)
+    if notices:
+        asked = {id(item) for item in notices}
+        events = [item for item in items if id(item) not in asked]
+    else:
+        events = list(items)
+    result = Judged(events=len(events))
+    fresh = _without_repeats(connection, events, result)
     placed = _identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
-    fetching.ask(connection, [item for _, item in placed], now)
+    thin.ask(connection, [*(item for _, item in placed), *notices], now)
     judge_and_save(connection, list(rows.values()), loaded, now, result, history_ms)
     told = [(lead_id, item.event) for lead_id, item in placed if item.event is not None and item.event.sales]
     if told and history_ms is None:
@@ -89,7 +95,7 @@ def judge_batch(
     result.quarantined = len(unfit)
     result.applied = len(placed)
     quarantine.record_batch(
-        connection, worker=worker, now=now, entries=entries, events=len(items), applied=result.applied,
+        connection, worker=worker, now=now, entries=entries, events=result.events, applied=result.applied,
         repeats=result.repeats, quarantined=result.quarantined,
     )  # fmt: skip
     return result

@@ -15,6 +15,7 @@ from schemas.event import Event, understand
 from schemas.strict_json import loads
 from worker.intake.adapters import cloudevents, shape, wire, words
 from worker.intake.adapters.registry import ADAPTERS, translate
+from worker.intake.adapters.shape import OnlyATest
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 RECEIVED = datetime(2026, 11, 24, tzinfo=UTC)
@@ -544,12 +545,18 @@ def test_a_hopeless_payload_is_refused_whole(platform: str, raw: bytes) -> None:
                 "field_data": [{"name": "email", "values": ["<test lead: dummy data for email>"]}],
             },
         ),
-        ("cloudevents", []),
     ],
 )
-def test_test_traffic_changes_nothing(platform: str, document: Any) -> None:
-    """A platform's test becomes no lead."""
-    assert read(platform, document) == []
+def test_test_traffic_is_known_as_such(platform: str, document: Any) -> None:
+    """A platform's test becomes no lead, and is kept as what it is."""
+    (found,) = read(platform, document)
+    assert isinstance(found, OnlyATest)
+    assert found.mend.startswith("test delivery")
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    """Nothing was sent, so there is nothing to say."""
+    assert read("cloudevents", []) == []
 
 
 @pytest.mark.parametrize("form, tree", [
