@@ -10,8 +10,8 @@ from routing_rules.judge import judge
 from schemas.decision import Judgement
 from schemas.lead import LeadState, Standing
 from worker import rulebooks
+from worker.entry import Entry
 from worker.incoming import read_entry
-from worker.queue import Entry
 from worker.store.db import transaction
 from worker.store.leads import encode_state
 from worker.store.rows import as_json

@@ -15,8 +15,8 @@ from routing_rules.judge import judge
 from schemas.lead import LeadState, LifecycleStage, Standing
 from schemas.lead_event import LeadEvent
 from worker import rulebooks
+from worker.entry import Entry
 from worker.incoming import read_entry
-from worker.queue import Entry
 from worker.store.db import transaction
 from worker.store.leads import encode_state
 

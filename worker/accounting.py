@@ -23,7 +23,7 @@ from routing_rules.accounts import (
     new_key,
 )
 from schemas.lead import LeadState
-from worker.enrichment.asking import note_questions
+from worker.enrichment.noting import note_questions
 from worker.store import accounts
 from worker.store.accounts import BRIDGE, Key, Near, Row
 from worker.store.leads import LeadRow

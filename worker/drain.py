@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 
 from schemas.errors import Away
 from worker import poison, queue, rulebooks
+from worker.entry import Entry
 from worker.incoming import Incoming, read_entry
 from worker.judging import Judged, judge_batch
 from worker.logs import get_logger
 from worker.now import now
-from worker.queue import Entry
 from worker.settings import settings
 from worker.store import attempts
 from worker.store.db import in_transaction

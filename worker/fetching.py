@@ -1,4 +1,4 @@
-"""Thin events are read back: asked for with the event, read at a bounded rate, appended as events of their own.
+"""What thin events name is read back, at a bounded rate, and appended as events of its own (asked for in worker/thin.py).
 
 A read may happen twice; the event that it makes is named by the object and its last change, so it counts once.
 """
@@ -9,12 +9,9 @@ from datetime import datetime
 from typing import Final
 
 import httpx2
-from sqlalchemy import Connection
 
 from schemas.errors import Away, Refused
 from worker import queue
-from worker.incoming import Incoming
-from worker.intake.configured import registry
 from worker.intake.platforms import PLATFORMS
 from worker.intake.readers import hubspot, marketo, meta
 from worker.intake.readers.shape import ReadBack
@@ -22,6 +19,7 @@ from worker.intake.sources import Source
 from worker.logs import get_logger
 from worker.store import intake
 from worker.store.db import in_transaction
+from worker.thin import KINDS, sources
 
 log = get_logger()
 
@@ -37,51 +35,27 @@ class Reader:
     api: str
     kind: str
     most: int
-    #: Seconds for which an answer is good: what is asked for again sooner is not read again.
-    good_for_s: int
 
 
 READERS: Final[dict[str, Reader]] = {
-    "hubspot": Reader(hubspot.read, hubspot.API, "contact", hubspot.MOST, 60),
-    "meta": Reader(meta.read, meta.API, "lead", meta.MOST, 10 * 365 * 86_400),  # a lead never changes
-    "marketo": Reader(marketo.read, "", "lead", marketo.MOST, 86_400),
+    "hubspot": Reader(hubspot.read, hubspot.API, KINDS["hubspot"].name, hubspot.MOST),
+    "meta": Reader(meta.read, meta.API, KINDS["meta"].name, meta.MOST),
+    "marketo": Reader(marketo.read, "", KINDS["marketo"].name, marketo.MOST),
 }
-
-
-def _sources() -> dict[str, Source]:
-    """Return the sources that can be read back, by the name of their events."""
-    found = registry().current().sources.values()
-    return {one.named: one for one in found if one.fetch is not None and one.enabled and not one.missing}
-
-
-def ask(connection: Connection, items: Iterable[Incoming], now: datetime) -> None:
-    """Ask for the objects that thin events name, where their source can be read back."""
-    thin = [item for item in items if item.read_back is not None]
-    if not thin:
-        return
-    sources = _sources()
-    asked = []
-    for item in thin:
-        source = sources.get(item.source)
-        kind, _, object_id = str(item.read_back).partition(":")
-        reader = None if source is None else READERS.get(str(PLATFORMS[source.platform].adapter))
-        if reader is not None and reader.kind == kind:
-            asked.append((item.source, kind, object_id[:255], reader.good_for_s))
-    intake.ask(connection, asked, now)
 
 
 def is_due(now: datetime) -> bool:
     """Tell whether something is to be read back now."""
-    names = list(_sources())
+    names = list(sources())
     return bool(names) and in_transaction(lambda connection: intake.is_due(connection, names, now))
 
 
 def fetch_some(now: datetime) -> int:
     """Read back once from each source that has something due; return how many objects were tried."""
     tried = 0
-    for named, source in sorted(_sources().items()):
+    for named, source in sorted(sources().items()):
         reader = READERS[str(PLATFORMS[source.platform].adapter)]
-        assert source.fetch is not None  # noqa: S101 - _sources gives no other
+        assert source.fetch is not None  # noqa: S101 - `sources` gives no other
         pause_s = 1.0 / source.fetch.per_second
         ids = in_transaction(
             lambda connection, named=named, reader=reader, pause_s=pause_s: intake.claim(  # type: ignore[misc]
@@ -106,6 +80,7 @@ def _read(source: Source, reader: Reader, ids: list[str], now: datetime) -> None
             {"payload": raw, "platform": source.marked, "source": source.named, "received_ms": received_ms}
             for raw in found.payloads
         )
+        _let_go(source, reader, found.missing)
     except (Away, Refused) as error:
         _fail(source, reader, ids, error, now)
         return
@@ -118,6 +93,25 @@ def _read(source: Source, reader: Reader, ids: list[str], now: datetime) -> None
 def _fail(source: Source, reader: Reader, ids: list[str], error: Away | Refused, now: datetime) -> None:
     pause_s = error.retry_after_s if isinstance(error, Away) else _REFUSED_PAUSE_S
     log.warning("objects.not_read", source=source.id, count=len(ids), reason=str(error))
+    try:
+        _let_go(source, reader, ids, at_last_try=True)
+    except Away:
+        return  # nothing is noted, so they are tried again when the lease is over
     in_transaction(
         lambda c: intake.fail(c, source.named, reader.kind, ids, error=str(error), now=now, pause_s=pause_s)
     )
+
+
+def _let_go(source: Source, reader: Reader, ids: Iterable[str], *, at_last_try: bool = False) -> None:
+    """Send the notices of objects that are not read any more as events: their leads are a number, but they are there.
+
+    Before it is noted, so that a crash in between sends them again, which is a repeat.
+    """
+    notices = in_transaction(
+        lambda c: intake.notices(c, source.named, reader.kind, sorted(ids), at_last_try=at_last_try)
+    )
+    if notices:
+        queue.append(
+            {"event": notice, "received_ms": str(int(asked_at.timestamp() * 1000))}
+            for notice, asked_at in notices
+        )

@@ -10,9 +10,9 @@ from schemas.errors import NotUnderstood
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads, split
 from schemas.understanding import EARLIEST, MAX_EVENT_BYTES, understand
+from worker.entry import Entry
 from worker.intake import translating
 from worker.now import at_wall_ms
-from worker.queue import Entry
 
 #: What is kept of an entry that is too large to be an event, in bytes.
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024

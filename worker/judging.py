@@ -16,7 +16,7 @@ from routing_rules.fold import fold
 from routing_rules.judge import judge
 from schemas.decision import Judgement
 from schemas.lead import WITH_SALES, LeadState, Standing
-from worker import fetching, nurturing, sales_activities
+from worker import nurturing, sales_activities, thin
 from worker.accounting import company_facts, find_accounts
 from worker.identifying import identify, without_repeats
 from worker.incoming import Incoming
@@ -68,12 +68,18 @@ def judge_batch(
         Clash: another worker took a key or an event first; do the whole batch again.
 
     """
-    result = Judged(events=len(items))
-    fresh, result.repeats = without_repeats(connection, items)
+    notices = thin.notices(items)
+    if notices:
+        asked = {id(item) for item in notices}
+        events = [item for item in items if id(item) not in asked]
+    else:
+        events = list(items)
+    result = Judged(events=len(events))
+    fresh, result.repeats = without_repeats(connection, events)
     placed = identify(connection, [item for item in fresh if item.event is not None], now)
     rows = _lock(connection, placed)
     _fold(connection, placed, rows, now)
-    fetching.ask(connection, [item for _, item in placed], now)
+    thin.ask(connection, [*(item for _, item in placed), *notices], now)
     judge_and_save(connection, list(rows.values()), loaded, now, result, history_ms)
     told = [(lead_id, item.event) for lead_id, item in placed if item.event is not None and item.event.sales]
     if told and history_ms is None:
@@ -84,7 +90,7 @@ def judge_batch(
     result.quarantined = len(unfit)
     result.applied = len(placed)
     quarantine.record_batch(
-        connection, worker=worker, now=now, entries=entries, events=len(items), applied=result.applied,
+        connection, worker=worker, now=now, entries=entries, events=result.events, applied=result.applied,
         repeats=result.repeats, quarantined=result.quarantined,
     )  # fmt: skip
     return result

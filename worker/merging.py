@@ -1,5 +1,6 @@
 """Two leads that turn out to be one: merged when it is certain, listed when it is not. Reversible, audited."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,16 +182,17 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
     ).scalars().all()  # fmt: skip
     mine, theirs = ((_how_far(row.standing), row.lead_id in held) for row in (one, other))
     moves = theirs > mine
-    _share_who_had(connection, one.lead_id, other.lead_id)
+    had = _share_who_had(connection, one.lead_id, other.lead_id)
     run(
         connection,
         "UPDATE tasuki.lead_merge SET standing = jsonb_build_object('moved', cast(:moves AS boolean),"
         " 'kept', (SELECT to_jsonb(s) FROM (SELECT lifecycle_stage, rule, owner, track, recycled_at,"
         "   cool_down_until, history_until FROM tasuki.lead"
         "  WHERE lead_id = :kept) s),"
+        " 'had', cast(:had AS jsonb),"
         " 'assignments', (SELECT coalesce(jsonb_agg(assignment_id), '[]') FROM tasuki.assignment"
         "  WHERE lead_id = :gone AND ended_at IS NULL)) WHERE merge_id = :m",
-        moves=moves, kept=one.lead_id, gone=other.lead_id, m=merge_id,
+        moves=moves, kept=one.lead_id, gone=other.lead_id, m=merge_id, had=json.dumps(had),
     )  # fmt: skip
     if not moves:
         assignments.end_for_leads(connection, [(other.lead_id, "merged")], now)
@@ -205,17 +207,23 @@ def _move_sales(connection: Connection, one: LeadRow, other: LeadRow, merge_id: 
     )  # fmt: skip
 
 
-def _share_who_had(connection: Connection, one: int, other: int) -> None:
-    """Give each of the two, in a line or with a rep, those who let the other pass."""
-    had = run(
+def _share_who_had(connection: Connection, one: int, other: int) -> dict[str, list[str]]:
+    """Give each of the two, in a line or with a rep, those who let the other pass; return whose they were, for an undo."""
+    rows = run(
         connection,
-        "SELECT unnest(had) FROM tasuki.waiting WHERE lead_id = ANY(:ids) UNION"
-        " SELECT unnest(had) FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL ORDER BY 1",
+        "SELECT lead_id, unnest(had) AS rep FROM tasuki.waiting WHERE lead_id = ANY(:ids) UNION"
+        " SELECT lead_id, unnest(had) FROM tasuki.assignment WHERE lead_id = ANY(:ids) AND ended_at IS NULL"
+        " ORDER BY rep",
         ids=[one, other],
-    ).scalars().all()  # fmt: skip
+    ).all()  # fmt: skip
+    whose = {
+        name: [row.rep for row in rows if row.lead_id == lead_id]
+        for name, lead_id in (("kept", one), ("merged", other))
+    }
+    had = sorted({row.rep for row in rows})
     if not had:
-        return
-    values = {"had": list(had), "ids": [one, other]}
+        return whose
+    values = {"had": had, "ids": [one, other]}
     run(
         connection,
         "UPDATE tasuki.waiting SET had = cast(:had AS text[]) WHERE lead_id = ANY(:ids)",
@@ -227,6 +235,7 @@ def _share_who_had(connection: Connection, one: int, other: int) -> None:
         " WHERE lead_id = ANY(:ids) AND ended_at IS NULL",
         **values,
     )
+    return whose
 
 
 def move_live(connection: Connection, from_lead: int, to_lead: int) -> None:

@@ -8,7 +8,6 @@ Contract: stream `tasuki:events`, group `judges`. An entry holds one of
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from schemas.errors import Away
+from worker.entry import Entry
 from worker.settings import settings
 
 STREAM: Final = "tasuki:events"
@@ -25,15 +25,6 @@ GROUP: Final = "judges"
 AWAY_ERRORS: Final = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError)
 
 Fields = Mapping[str, str | bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One stream entry as read: its id, when it was accepted (wall ms), and its fields."""
-
-    stream_id: str
-    wall_ms: int
-    fields: dict[bytes, bytes]
 
 
 @lru_cache(maxsize=2)

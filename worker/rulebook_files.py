@@ -94,6 +94,12 @@ def check(texts: Mapping[str, str], now_ms: int) -> tuple[Rulebook, list[Finding
     return book, _placed(warnings(book), places)
 
 
+def placed(findings: list[Finding], texts: Mapping[str, str]) -> list[Finding]:
+    """Give findings of texts that can be read their line and column."""
+    files = {one.file for one in findings}
+    return _placed(findings, {name: rulebook_yaml.read(name, texts[name]).positions for name in files})
+
+
 def digest(texts: Mapping[str, str]) -> str:
     """Return the SHA-256 of the names and texts, whatever their order and line ends."""
     canonical = sorted((name, rulebook_yaml.canonical(text)) for name, text in texts.items())

@@ -101,7 +101,9 @@ def _publish(
     if newest is not None and newest.digest == digest:
         return int(newest.version), False
     if newest is not None:
-        _require_signatures(rulebook_files.parse(newest.texts), book)
+        findings = _unsigned(rulebook_files.parse(newest.texts), book)
+        if findings:
+            raise RulebookError(rulebook_files.placed(findings, texts))
     version = int(run(connection, "SELECT coalesce(max(version), 0) + 1 FROM tasuki.rulebook").scalar())
     run(
         connection,
@@ -113,8 +115,18 @@ def _publish(
     return version, True
 
 
-def _require_signatures(before: Rulebook, after: Rulebook) -> None:
-    """Refuse a changed file that both sides must sign unless both signed it anew."""
+def unsigned(connection: Connection, texts: dict[str, str], book: Rulebook) -> list[Finding]:
+    """Return the signatures for whose want these texts would not be published now."""
+    in_force = run(
+        connection, "SELECT texts FROM tasuki.rulebook_current JOIN tasuki.rulebook USING (version)"
+    ).scalar()
+    if in_force is None:
+        return []
+    return rulebook_files.placed(_unsigned(rulebook_files.parse(in_force), book), texts)
+
+
+def _unsigned(before: Rulebook, after: Rulebook) -> list[Finding]:
+    """Find files that changed and that a side has not signed anew: both sides must."""
     findings = []
     for name in SIGNED:
         old, new = getattr(before, name), getattr(after, name)
@@ -129,8 +141,7 @@ def _require_signatures(before: Rulebook, after: Rulebook) -> None:
             for side in ("marketing", "sales")
             if getattr(old.agreed, side) == getattr(new.agreed, side)
         ]
-    if findings:
-        raise RulebookError(findings)
+    return findings
 
 
 def rollback(version: int, now: datetime) -> None:

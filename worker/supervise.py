@@ -39,7 +39,9 @@ class Supervisor:
 
     def _command(self) -> list[str]:
         return [
-            sys.executable, "-W", _AS_ROOT, "-m", "celery", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
+            # --quiet leaves out the banner: it says nothing that concerns anybody here, and on the screen of `up` it
+            # would push away what does
+            sys.executable, "-W", _AS_ROOT, "-m", "celery", "--quiet", "-A", "worker.app", "worker", "--queues", ",".join(QUEUES),
             "--concurrency", str(settings().concurrency), "--hostname", f"{self._name}@%h",
             "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING",
         ]  # fmt: skip

@@ -191,7 +191,7 @@ def enrich() -> None:
                 return
 
 
-@app.task(name="tasuki.intake", acks_late=False)
+@app.task(name="tasuki.intake", acks_late=False, Strategy="worker.celery_door:strategy")
 def intake(events: Any) -> None:
     """Append canonical events (one, or a list) to the stream, for producers that speak Celery."""
     items = events if isinstance(events, list) else [events]

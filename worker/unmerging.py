@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection
 
 from routing_rules.accounts import COMPANY_FACTS
 from routing_rules.fold import fold
 from schemas.errors import Refused
-from schemas.lead import WITH_SALES, LeadState
+from schemas.lead import LeadState
 from schemas.lead_event import LeadEvent
 from schemas.strict_json import loads
 from schemas.understanding import understand
 from worker import merging
 from worker.judging import Judged, judge_and_save
 from worker.logs import get_logger
+from worker.parting import part_sales, part_who_had, with_sales
 from worker.rulebooks import Loaded
 from worker.store import crm, crm_links, leads
 from worker.store.db import run
@@ -25,9 +25,6 @@ from worker.store.rows import as_json, ms
 from worker.zone import local_day_time
 
 log = get_logger()
-
-#: The stage of a lead that was with sales and has no rep any more: it is judged anew.
-_BACK: Final = "nurture"
 
 
 def merge_by_hand(
@@ -70,7 +67,7 @@ def unmerge(
 ) -> tuple[int, int, Judged]:
     """Undo a merge and return the two leads.
 
-    A CRM record that came from the lead that was taken in is its own again, and both are written to the CRM anew.
+    Those who let one of the two pass before are known to that one only again (`had`). A CRM record that came from the lead that was taken in is its own again, and both are written to the CRM anew.
     What was applied since goes to the lead of its first key that either of them had; a key that is new since goes
     where the event went that brought it. Both are folded anew from their events and judged.
 
@@ -105,13 +102,15 @@ def unmerge(
         g=gone,
         now=now,
     )
-    _part_sales(connection, merge, kept, gone)
+    part_sales(connection, merge, kept, gone)
     run(
         connection, "UPDATE tasuki.lead_merge SET undone_at = :now, undone_by = :by WHERE merge_id = :m",
         now=now, by=by, m=merge_id,
     )  # fmt: skip
     keep_apart(connection, kept, gone, now)
+    live = with_sales(connection, kept, gone)
     judged = _judge_anew(connection, [kept, gone], loaded, now)
+    part_who_had(connection, merge, kept, gone, live)
     crm.mark(connection, [kept, gone], now)
     log.info("lead.unmerged", lead_id=kept, lead_ids=[kept, gone])
     return kept, gone, judged
@@ -221,65 +220,6 @@ def _theirs(
 
 def _side(event: LeadEvent, mine: set[Key], theirs: set[Key]) -> set[Key] | None:
     return next((side for key in event.keys for side in (theirs, mine) if key in side), None)
-
-
-def _part_sales(connection: Connection, merge: Any, kept: int, gone: int) -> None:
-    """Give back a rep's work where it came from; a lead that is with no rep any more is judged anew."""
-    standing = merge.standing
-    came = set(standing.get("assignments") or ())
-    live = {
-        row.assignment_id
-        for row in run(
-            connection,
-            "SELECT assignment_id FROM tasuki.assignment WHERE lead_id = :k AND ended_at IS NULL",
-            k=kept,
-        )
-    }
-    waits = run(connection, "SELECT 1 FROM tasuki.waiting WHERE lead_id = :k", k=kept).scalar() is not None
-    goes_back = standing.get("moved") and (live <= came) and (bool(live) or waits)
-    if goes_back:
-        merging.move_live(connection, kept, gone)
-        run(
-            connection,
-            "UPDATE tasuki.lead g SET lifecycle_stage = k.lifecycle_stage, rule = k.rule, owner = k.owner"
-            " FROM tasuki.lead k WHERE k.lead_id = :kept AND g.lead_id = :gone",
-            kept=kept, gone=gone,
-        )  # fmt: skip
-    if standing.get("moved") and (goes_back or not (live or waits)):
-        before = standing["kept"]
-        stage = _BACK if before["lifecycle_stage"] in WITH_SALES else before["lifecycle_stage"]
-        run(
-            connection,
-            "UPDATE tasuki.lead SET lifecycle_stage = :stage, rule = :rule, owner = NULL, track = :track"
-            " WHERE lead_id = :k",
-            stage=stage, rule=before["rule"], track=before["track"], k=kept,
-        )  # fmt: skip
-    run(
-        connection,
-        "UPDATE tasuki.lead k SET recycle_count = greatest(0, k.recycle_count - g.recycle_count),"
-        " recycled_at = CASE WHEN k.recycled_at > g.recycled_at THEN k.recycled_at ELSE b.recycled_at END,"
-        " cool_down_until = CASE WHEN k.cool_down_until > g.cool_down_until THEN k.cool_down_until"
-        "  ELSE b.cool_down_until END FROM tasuki.lead g,"
-        " jsonb_to_record(cast(:before AS jsonb)) AS b(recycled_at timestamptz, cool_down_until timestamptz)"
-        " WHERE k.lead_id = :k AND g.lead_id = :g AND g.recycle_count > 0 AND cast(:before AS jsonb) ? 'recycled_at'",
-        k=kept, g=gone, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
-    )  # fmt: skip
-    run(
-        connection,
-        # only while the mark is the one that the merge made: a later one stays, and so does a release
-        "UPDATE tasuki.lead k SET history_until = b.history_until FROM tasuki.lead g,"
-        " jsonb_to_record(cast(:before AS jsonb)) AS b(history_until timestamptz)"
-        " WHERE k.lead_id = :k AND g.lead_id = :g AND cast(:before AS jsonb) ? 'history_until'"
-        " AND k.history_until = greatest(b.history_until, g.history_until)",
-        k=kept, g=gone, before=msgspec.json.encode(standing.get("kept") or {}).decode(),
-    )  # fmt: skip
-    if not goes_back:
-        run(
-            connection,
-            "UPDATE tasuki.lead SET lifecycle_stage = :back, owner = NULL WHERE lead_id = :g"
-            " AND lifecycle_stage = ANY(:sales)",
-            back=_BACK, g=gone, sales=sorted(WITH_SALES),
-        )  # fmt: skip
 
 
 def _judge_anew(connection: Connection, lead_ids: Sequence[int], loaded: Loaded, now: datetime) -> Judged:

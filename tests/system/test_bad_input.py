@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.fixtures.system import System, event
+from tests.fixtures.system import System, event, eventually
+from tests.system.test_queue_contract import Wire, by_hand_raw
 from worker import logs, queue
+from worker.celery_door import entry_of
 from worker.cli import quarantine
 
 GOOD = event("good", email="good@shop.example.co.jp")
@@ -171,7 +173,7 @@ def test_entries_without_an_event(system: System) -> None:
     assert queue.backlog() == 0
     assert system.applied() == 5
     places = sorted(row["place"] for row in listed())
-    assert places == sorted(["entry", "entry", "batch", "event", "event", "platform", "id", "[1].amount"])
+    assert places == sorted(["entry", "entry", "batch", "event", "event", "platform", "id", "amount"])
 
 
 def test_retry_drop_and_mend(system: System, tmp_path: Path) -> None:
@@ -200,3 +202,48 @@ def test_retry_drop_and_mend(system: System, tmp_path: Path) -> None:
     tasuki("quarantine", "drop", str(second), code=1)
     assert system.applied() == 2
     assert system.broken() == []
+
+
+@pytest.mark.parametrize("in_a_list", [False, True])
+def test_the_celery_task_tells_the_same(system: System, in_a_list: bool) -> None:
+    """Celery would take NaN for nothing, and throw away what it cannot read: all of it is in quarantine by its place.
+
+    Only what ends no JSON text at all keeps its whole message, for nobody can tell where the event ends.
+    """
+    names = [
+        name
+        for name in BAD
+        if name not in ("nothing", "two documents", "byte order mark", "UTF-16", "bare list")
+    ]
+    system.worker()
+    wire = Wire(system.servers.redis_url)
+    for name in names:
+        neighbours = [json.dumps(event(f"{side} {name}")).encode() for side in ("before", "after")]
+        if in_a_list:
+            wire.say("LPUSH", "intake", by_hand_raw(b"[[[" + b",".join([neighbours[0], BAD[name][0], neighbours[1]]) + b"]],{},{}]"))  # fmt: skip
+        else:
+            for raw in (neighbours[0], BAD[name][0], neighbours[1]):
+                wire.say("LPUSH", "intake", by_hand_raw(b"[[" + raw + b"],{},{}]"))
+    eventually(
+        lambda: system.one("SELECT count(*) FROM tasuki.quarantine") == len(names), "all are in quarantine"
+    )
+    unparted = {
+        "malformed", "trailing comma", "U+0000, bare", "random bytes", "100,000-fold", "100,000-fold, open",
+    } if in_a_list else set()  # fmt: skip
+    there = 2 * (len(names) - len(unparted))
+    eventually(lambda: system.applied() == there, "their neighbours are applied")
+    if in_a_list:
+        kept = [(row["place"], row["reason"]) for row in listed("--limit", "1000")]
+        for name in set(names) - unparted:
+            _raw, place, word = BAD[name]
+            assert any(where.startswith(place) and word.lower() in why.lower() for where, why in kept), name
+    assert system.broken() == []
+    wire.close()
+
+
+def test_entry_of_a_celery_message() -> None:
+    """One event, a list, or, by name or malformed, the whole message."""
+    assert entry_of(b'[[{"a": NaN}], {}, {}]') == {"event": b'{"a": NaN}'}
+    assert entry_of(b'[[ [{"a": NaN}, {}] ], {}, {}]') == {"batch": b'[{"a": NaN}, {}]'}
+    for whole in (b'[[], {"events": [NaN]}, {}]', b"[[1,,], {}, {}]", b"[]", b"NaN", b"[[1, NaN], {}, {}]"):
+        assert entry_of(whole) == {"event": whole}

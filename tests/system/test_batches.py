@@ -13,6 +13,7 @@ from sqlalchemy import event as sa_event
 
 from tests.fixtures.system import READY, System, event, eventually
 from worker import queue
+from worker.entry import Entry
 from worker.store import db
 
 #: Fails when the event of that id is applied; `%s` says how.
@@ -95,7 +96,7 @@ def test_acknowledged_only_after_the_commit(system: System, monkeypatch: pytest.
     seen = []
     acknowledge = queue.acknowledge
 
-    def spy(entries: list[queue.Entry]) -> None:
+    def spy(entries: list[Entry]) -> None:
         with db.engine().connect() as connection:
             seen.append(
                 (len(entries), connection.exec_driver_sql("SELECT count(*) FROM tasuki.event").scalar())

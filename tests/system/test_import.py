@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from schemas.errors import Refused
 from tests.fixtures.system import System, eventually
 from worker import queue
 from worker.bulk import importing
+from worker.bulk.activities import require_activity
 from worker.cli.main import app
 
 HEADER = "氏名,会社名,部署,役職,メールアドレス,電話番号,従業員数,都道府県"
@@ -292,3 +294,47 @@ def test_what_cannot_be_a_list_is_refused_whole(system: System, tmp_path: Path, 
     assert result.exit_code == 1
     assert word in result.output
     assert system.drain_here().events == 0
+
+
+@pytest.mark.parametrize("command", ["import", "backfill"])
+@pytest.mark.parametrize("typed, meant", [
+    ("Event Attended", "event_attended"), ("event_atended", "event_attended"), ("WEBINAR-ATTENDED", "webinar_attended"),
+    ("イベント来場", "event_attended"), ("価格", None),
+])  # fmt: skip
+def test_an_activity_that_nobody_knows_is_refused_before_any_line(
+    system: System, tmp_path: Path, command: str, typed: str, meant: str | None
+) -> None:
+    """Once, with the closest one and all that there are; and not for each of a hundred thousand lines."""
+    file = a_file(tmp_path, f"{HEADER}\n{HANAKO}\n")
+    refused = CliRunner().invoke(app, [command, file, "--activity", typed])
+    assert refused.exit_code == 1
+    told = " ".join(refused.output.split())
+    assert (
+        f"no activity is called that{f'; did you mean {meant}?' if meant else '.'} Known are careers_view,"
+        in told
+    )
+    assert "lines" not in told
+    assert not (tmp_path / "fair.rejects.csv").exists()
+    assert queue.backlog() == 0
+
+
+def test_without_a_rulebook_every_well_formed_activity_is_taken() -> None:
+    """A dry run may go without a store; what is no name of an activity is refused all the same."""
+    assert require_activity("our_own_fair", None) == "our_own_fair"
+    with pytest.raises(Refused, match="did you mean event_attended"):
+        require_activity("Event Attended", None)
+
+
+@pytest.mark.parametrize("cell", ["45983", "45983.375", "４５９８３"])
+@pytest.mark.parametrize("told", [(), ("--time-format", "%Y/%m/%d")])
+def test_a_number_of_excel_where_a_date_is_due_is_told_and_never_guessed(
+    system: System, tmp_path: Path, cell: str, told: tuple[str, ...]
+) -> None:
+    """45983 may be any number: the line is refused, with the day that it looks like and how to mend the column."""
+    file = a_file(tmp_path, f"Email,来場日時\nh@sample.example.co.jp,{cell}\n")
+    answer = said(file, *told, code=1)
+    assert (answer["refused"], answer["sent"]) == (1, 0)
+    (kept,) = read_rows(tmp_path / "fair.rejects.csv")
+    assert kept["tasuki_field"] == "来場日時"
+    assert kept["tasuki_reason"] == f"{cell} looks like the number by which Excel keeps 2025-11-22"
+    assert kept["tasuki_mend"].startswith("give the column a date format in Excel")

@@ -193,6 +193,60 @@ def test_the_reps_work_goes_back_where_it_came_from(system: System, ready: str) 
     assert system.broken() == []
 
 
+def who_had(system: System) -> dict[int, list[str]]:
+    """Return who let each lead pass that stands in a line or is with a rep."""
+    rows = system.sql(
+        "SELECT lead_id, had FROM tasuki.waiting UNION ALL"
+        " SELECT lead_id, had FROM tasuki.assignment WHERE ended_at IS NULL"
+    )
+    return {row.lead_id: row.had for row in rows}
+
+
+@pytest.mark.parametrize("taken_by_a_rep", ["neither", "m1", "hana@aoba.co.jp"])
+def test_each_lead_gets_those_back_who_let_it_pass(system: System, taken_by_a_rep: str) -> None:
+    """Merged, who let either pass let the person pass; two again, each lead is new to whom only the other was offered."""
+    two_leads(system)
+    judged(
+        system,
+        event(30, subject="m1", phone="03-5555-0101", **READY),
+        event(31, subject="hana@aoba.co.jp", phone="03-5555-0101", **READY),
+    )
+    mine, theirs = (system.one("SELECT lead_id FROM tasuki.lead_key WHERE value = :v", v=v) for v in ("m1", "hana@aoba.co.jp"))  # fmt: skip
+    before = {mine: ["ann", "both"], theirs: ["bob", "both"]}
+    for lead_id, had in before.items():
+        system.do("UPDATE tasuki.waiting SET had = cast(:h AS text[]) WHERE lead_id = :l", h=had, l=lead_id)
+    taken = {"m1": mine, "hana@aoba.co.jp": theirs}.get(taken_by_a_rep)
+    if taken is not None:
+        system.do("CREATE TABLE aside AS SELECT * FROM tasuki.waiting WHERE lead_id <> :l", l=taken)
+        system.do("DELETE FROM tasuki.waiting WHERE lead_id <> :l", l=taken)
+        in_transaction(lambda c: hand_over(c, "enterprise_east", rulebooks.current(c), now()))
+        number = system.one("SELECT assignment_id FROM tasuki.assignment")
+        in_transaction(lambda c: act(c, number, "accept", rulebooks.current(c), now()))
+        system.do("INSERT INTO tasuki.waiting SELECT * FROM aside")
+    assert who_had(system) == before
+    said("lead", "merge", "m1", "hana@aoba.co.jp")
+    assert who_had(system) == {mine: ["ann", "bob", "both"]}
+    said("lead", "unmerge", str(said("lead", "candidates", "--merges")[0]["merge_id"]))
+    assert who_had(system) == before
+    assert system.broken() == []
+
+
+def test_who_was_offered_the_one_lead_knows_both(system: System) -> None:
+    """Bob let the second pass, and was offered the person since: no lead of the two is new to him."""
+    two_leads(system)
+    judged(system, *(event(30 + n, subject=who, phone="03-5555-0101", **READY) for n, who in enumerate(("m1", "hana@aoba.co.jp"))))  # fmt: skip
+    mine, theirs = (system.one("SELECT lead_id FROM tasuki.lead_key WHERE value = :v", v=v) for v in ("m1", "hana@aoba.co.jp"))  # fmt: skip
+    system.do("UPDATE tasuki.waiting SET had = '{bob,eve}' WHERE lead_id = :l", l=theirs)
+    said("lead", "merge", "m1", "hana@aoba.co.jp")
+    system.do(
+        "INSERT INTO tasuki.assignment (lead_id, rep, pool, rule, strategy, sla, ready_at, offered_at, ended_at,"
+        " end_reason, rulebook_version) SELECT lead_id, 'bob', pool, rule, strategy, sla, :at, :at, :at, 'breached',"
+        " rulebook_version FROM tasuki.waiting", at=now() + timedelta(minutes=1),
+    )  # fmt: skip
+    said("lead", "unmerge", str(said("lead", "candidates", "--merges")[0]["merge_id"]))
+    assert who_had(system) == {mine: ["bob"], theirs: ["bob", "eve"]}
+
+
 def test_what_a_rep_said_of_one_holds_for_the_person(system: System) -> None:
     """Cool-down, recycle count and who declined come with a merge, and go with its undo."""
     two_leads(system)

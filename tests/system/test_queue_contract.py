@@ -13,6 +13,7 @@ from celery import Celery
 
 from tests.fixtures.system import READY, System, event, eventually
 from worker import queue
+from worker.now import new_id
 
 #: A message of Celery's protocol 2 as it lies in a Redis list, with what Celery needs and no more.
 MESSAGE: dict[str, Any] = {
@@ -27,8 +28,13 @@ MESSAGE: dict[str, Any] = {
 def by_hand(tag: str, events: list[Any]) -> str:
     """Return the text of a message that carries events."""
     body = json.dumps([[events], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
-    properties = {**MESSAGE["properties"], "delivery_tag": tag}
-    return json.dumps({**MESSAGE, "properties": properties, "body": base64.b64encode(body.encode()).decode()})
+    return by_hand_raw(body.encode(), tag)
+
+
+def by_hand_raw(body: bytes, tag: str | None = None) -> str:
+    """Return the text of a message with this very body."""
+    properties = {**MESSAGE["properties"], "delivery_tag": tag or new_id()}
+    return json.dumps({**MESSAGE, "properties": properties, "body": base64.b64encode(body).decode()})
 
 
 class Wire:

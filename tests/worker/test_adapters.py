@@ -13,6 +13,7 @@ from schemas.strict_json import loads
 from tests.fixtures.payloads import DOCUMENTS, HANAKO, PLATFORMS, RECEIVED, good, read, sample
 from worker.intake.adapters import cloudevents, shape, wire
 from worker.intake.adapters.registry import ADAPTERS, translate
+from worker.intake.adapters.shape import OnlyATest
 
 
 def test_binary_mode_is_put_together_from_headers() -> None:
@@ -143,12 +144,18 @@ def test_a_hopeless_payload_is_refused_whole(platform: str, raw: bytes) -> None:
                 "field_data": [{"name": "email", "values": ["<test lead: dummy data for email>"]}],
             },
         ),
-        ("cloudevents", []),
     ],
 )
-def test_test_traffic_changes_nothing(platform: str, document: Any) -> None:
-    """A platform's test becomes no lead."""
-    assert read(platform, document) == []
+def test_test_traffic_is_known_as_such(platform: str, document: Any) -> None:
+    """A platform's test becomes no lead, and is kept as what it is."""
+    (found,) = read(platform, document)
+    assert isinstance(found, OnlyATest)
+    assert found.mend.startswith("test delivery")
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    """Nothing was sent, so there is nothing to say."""
+    assert read("cloudevents", []) == []
 
 
 @pytest.mark.parametrize("form, tree", [

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.drain import GROWS_TO, MAX_GROWN_BYTES, BatchSize
-from worker.queue import Entry
+from worker.entry import Entry
 
 
 def entries(count: int, size: int = 600) -> list[Entry]:

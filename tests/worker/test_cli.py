@@ -26,6 +26,7 @@ from worker.explaining import rep_name
 from worker.handing import hand_over
 from worker.now import now
 from worker.screen import safe
+from worker.settings import settings
 from worker.store.db import in_transaction, run, transaction
 
 WHO = "hanako@sakura.example.co.jp"
@@ -508,3 +509,51 @@ def test_a_screen_keeps_the_blanks_of_japanese_and_shows_control_characters_as_m
     """The ideographic space and the no-break space are no control characters; a bell and an override are."""
     assert safe("11/24\u00a023:56\u3000デモ依頼") == "11/24\u00a023:56\u3000デモ依頼"
     assert safe("a\x07b\u202ec\n") == "a\ufffdb\ufffdc\ufffd"
+
+
+def changed_rulebook(folder: Path, *, signed: str = "") -> Path:
+    """Return a copy of the example whose personas changed, signed anew by the sides that are named."""
+    copy = folder / "mine"
+    shutil.copytree(rulebook_files.EXAMPLE, copy)
+    file = copy / "persona.yaml"
+    text = file.read_text("utf-8").replace("points: 30", "points: 29", 1)
+    for side in signed.split():
+        text, found = re.subn(rf"({side}: {{by: [^,]+, on: )[0-9-]+", r"\g<1>2026-11-23", text, count=1)
+        assert found == 1
+    file.write_text(text, "utf-8")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "signed, wanted", [("", "marketing sales"), ("marketing", "sales"), ("marketing sales", "")]
+)
+def test_lint_asks_for_the_signatures_that_publish_asks_for(
+    system: System, tmp_path: Path, signed: str, wanted: str
+) -> None:
+    """A changed persona needs both sides' new signature: lint says so beforehand, with the line, as publish would."""
+    folder = str(changed_rulebook(tmp_path, signed=signed))
+    lint, publish = tasuki("rules", "lint", folder), tasuki("rules", "publish", folder)
+    assert lint.exit_code == publish.exit_code == (1 if wanted else 0)
+    for side in ("marketing", "sales"):
+        line = re.search(rf"persona\.yaml:\d+:\d+: agreed\.{side}: ", lint.output)
+        assert (line is not None) == (side in wanted.split())
+        assert (re.search(rf"persona\.yaml:\d+:\d+: agreed\.{side}: ", publish.output) is not None) == (
+            line is not None
+        )
+
+
+def test_lint_without_a_database_says_what_it_did_not_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder can be checked anywhere, as in CI; nobody takes that for a signature."""
+    for name in ("TASUKI_DATABASE_URL", "TASUKI_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TASUKI_STATE_DIR", str(tmp_path / "none"))
+    settings.cache_clear()
+    try:
+        lint = tasuki("rules", "lint", str(changed_rulebook(tmp_path)))
+        assert lint.exit_code == 0, lint.output
+        assert "signatures were not looked at" in lint.output
+        assert said("rules", "lint", str(tmp_path / "mine"))["signatures_not_looked_at"]
+    finally:
+        settings.cache_clear()

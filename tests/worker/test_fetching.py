@@ -20,6 +20,7 @@ from worker.now import now
 from worker.settings import settings
 from worker.store import intake
 from worker.store.db import in_transaction
+from worker.store.intake import Wanted
 
 CONTACT = {
     "id": "101", "updatedAt": "2026-09-15T03:00:00.000Z",
@@ -114,7 +115,7 @@ def test_hubspot_contact_is_read_back_once(system: System, api: Api) -> None:
     body = request.get_json()
     assert body["inputs"] == [{"id": whom}]
     assert {"email", "company", "jobtitle", "lastmodifieddate"} <= set(body["properties"])
-    in_transaction(lambda c: intake.ask(c, [("hubspot", "contact", whom, 0)], later(100)))
+    in_transaction(lambda c: intake.ask(c, [Wanted("hubspot", "contact", whom, 0)], later(100)))
     assert fetching.fetch_some(later(101)) == 1
     system.drain_here()
     assert system.applied() == 2  # the creation and the one read
@@ -148,6 +149,71 @@ def test_meta_lead_is_read_back(system: System, api: Api) -> None:
     system.drain_here()
     emails = system.sql("SELECT email FROM tasuki.v_lead WHERE email IS NOT NULL")
     assert emails
+
+
+def people(system: System) -> dict[str, str | None]:
+    """Return the e-mail address of each lead, by Meta's number."""
+    rows = system.sql(
+        "SELECT k.value, l.email FROM tasuki.lead_key k JOIN tasuki.lead l USING (lead_id) WHERE k.kind = 'ma:meta'"
+    )
+    return {row.value: row.email for row in rows}
+
+
+def test_meta_test_delivery_makes_no_lead(system: System, api: Api) -> None:
+    """Meta's Testing Tool sends a notice as any other; what is read back says that it is a test, and ops can see that it came."""
+    send(system, "meta", "meta", "meta-lead-ads/leadgen.webhook.json")
+    first, *others = [row.object_id for row in requests(system)]
+    assert people(system) == {}  # a notice is no lead yet
+    lead = json.loads((SAMPLES / "meta-lead-ads/leadgen.graph-lead-ja.json").read_bytes())
+    dummy = [{"name": "email", "values": ["<test lead: dummy data for email>"]}]
+    api.answers = [said({**lead, "id": first, "field_data": dummy})] + [
+        said({**lead, "id": one}) for one in others
+    ]
+    at = 1.0
+    while fetching.fetch_some(later(at)):
+        at += 1
+    system.drain_here()
+    assert people(system) == dict.fromkeys(others, "hanako.sato@example.co.jp")
+    (kept,) = system.sql("SELECT place, reason, resolution FROM tasuki.quarantine")
+    assert (kept.place, kept.resolution) == ("[0].field_data.email", "test")
+    assert kept.reason.startswith("test delivery")
+    send(system, "meta", "meta", "meta-lead-ads/leadgen.webhook.json")  # the notice again
+    assert people(system).keys() == set(others)
+    assert not fetching.is_due(later(1_000_000))
+    assert system.broken() == []
+
+
+def test_meta_lead_that_cannot_be_read_is_there_all_the_same(system: System, api: Api) -> None:
+    """One is missing, the others are given up: each is a lead by its number, once, as it is without `fetch`."""
+    send(system, "meta", "meta", "meta-lead-ads/leadgen.webhook.json")
+    ids = {row.object_id for row in requests(system)}
+    api.answers = [said({"error": {"code": 100}}, 404), said({}, 500)]
+    for step in range(1, 60):
+        fetching.fetch_some(later(step * 1_000.0))
+    system.drain_here()
+    assert {row.outcome for row in requests(system)} == {"missing", "gave_up"}
+    assert people(system) == dict.fromkeys(ids)
+    assert system.applied() == len(ids)
+    assert system.one("SELECT count(*) FROM tasuki.fetch_request WHERE notice IS NOT NULL") == 0
+    assert system.broken() == []
+
+
+def test_meta_notice_is_sent_again_after_a_crash_and_counts_once(
+    system: System, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the append and the note: it is tried again, and the second append is a repeat."""
+    send(system, "meta", "meta", "meta-lead-ads/leadgen.webhook.json")
+    api.answers = [said({}, 404)]
+    with monkeypatch.context() as crash:
+        crash.setattr(intake, "settle", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fetching.fetch_some(later(1))
+    at = 100.0
+    while fetching.fetch_some(later(at)):
+        at += 1
+    system.drain_here()
+    assert system.applied() == len(requests(system)) == len(people(system))
+    assert system.broken() == []
 
 
 def test_marketo_lead_is_read_back_with_a_token(system: System, api: Api) -> None:
@@ -216,7 +282,7 @@ def test_object_that_always_fails_is_given_up_and_shown(system: System, api: Api
 
 def test_pace_and_batches(system: System, api: Api) -> None:
     """A hundred objects a request, and requests no faster than the source's pace, whoever asks."""
-    asked = [("hubspot", "contact", str(number), 60) for number in range(250)]
+    asked = [Wanted("hubspot", "contact", str(number), 60) for number in range(250)]
     in_transaction(lambda c: intake.ask(c, asked, now()))
     api.answers = [said({"results": []})]
     start = later(1)
@@ -228,7 +294,7 @@ def test_pace_and_batches(system: System, api: Api) -> None:
 
 def test_reader_that_dies_leaves_its_objects_to_others(system: System, api: Api) -> None:
     """Claimed and never settled: after a minute another reads it."""
-    in_transaction(lambda c: intake.ask(c, [("hubspot", "contact", "1", 60)], now()))
+    in_transaction(lambda c: intake.ask(c, [Wanted("hubspot", "contact", "1", 60)], now()))
     start = later(1)
     claimed = in_transaction(
         lambda c: intake.claim(c, "hubspot", "contact", most=10, pause_s=0.02, now=start)
@@ -241,7 +307,7 @@ def test_reader_that_dies_leaves_its_objects_to_others(system: System, api: Api)
 
 def test_task_reads_back_what_is_due(system: System, api: Api) -> None:
     """The Celery task does what the sweep pokes it for, and a second one at once does nothing more."""
-    asked = [("hubspot", "contact", "1", 60)]
+    asked = [Wanted("hubspot", "contact", "1", 60)]
     in_transaction(lambda c: intake.ask(c, asked, later(-60)))
     api.answers = [said({"results": [{**CONTACT, "id": "1"}]})]
     assert fetching.is_due(now())

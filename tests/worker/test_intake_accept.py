@@ -18,13 +18,14 @@ from schemas.strict_json import loads
 from tests.fixtures.aside import run_aside
 from tests.fixtures.sources import NOW, SECRETS, SOURCES, Intake, open_intake, post, posts
 from tests.worker.test_intake_proofs import ready, source_of
+from worker.entry import Entry
 from worker.incoming import read_entry
 from worker.intake import answers, bodies, translating
 from worker.intake.answers import TABLE, row
 from worker.intake.platforms import PLATFORMS
 from worker.intake.request import Request, make
 from worker.intake.room import NoRoomError, Room
-from worker.queue import Entry, Fields
+from worker.queue import Fields
 
 TOKEN = {"X-Tasuki-Token": SECRETS["TASUKI_SECRET"]}
 URL = "https://leads.example.com/intake/zapier"

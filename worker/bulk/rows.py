@@ -18,7 +18,7 @@ from worker.intake import mapped
 from worker.intake.adapters.shape import clean, event, money
 from worker.intake.mapped import DATED_BY_ARRIVAL
 from worker.intake.mapping import Mapping
-from worker.intake.times import read_time
+from worker.intake.times import read_time, serial_day
 
 #: Fields whose words are left out, with a warning, where they are not understood: a lead is worth more than its
 #: head count. All others refuse the row.
@@ -28,6 +28,10 @@ SOFT: Final = frozenset({
 })  # fmt: skip
 _YES: Final = frozenset("1 true yes y on t ○ ◯ 〇 o 可 有 有り あり はい 許可 許諾 同意 同意する 同意します 希望 希望する 希望します 受け取る 配信可 購読 購読する 済 済み".split())  # fmt: skip
 _NO: Final = frozenset("0 false no n off f × ✕ ☓ x 不可 無 無し なし いいえ 拒否 同意しない 希望しない 希望しません 受け取らない 配信不可 停止 未 未同意 -".split())  # fmt: skip
+_SERIAL: Final = (
+    "{} looks like the number by which Excel keeps {}; give the column a date format in Excel (yyyy-mm-dd hh:mm), and"
+    " save the CSV again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,9 @@ def _time(said: Any, defaults: Defaults) -> str | None:
     try:
         return read_time(said, defaults.zone, defaults.time_format, "time")
     except NotUnderstood as problem:
+        day = serial_day(said)
+        if day is not None:
+            raise NotUnderstood("time", _SERIAL.format(said, day)) from None
         reason, _, _ = problem.mend.partition("; ")
         raise NotUnderstood(
             "time", f'{reason}; write 2026-11-20 09:05, or say how by --time-format "%m/%d/%Y %H:%M"'

@@ -10,7 +10,8 @@ from schemas.errors import Refused
 from worker.bulk import backfilling, files
 from worker.bulk.files import as_json
 from worker.bulk.opening import Asked, Opened, open_file
-from worker.cli.bulk import (
+from worker.cli.bulk import bar, show_reading
+from worker.cli.bulk_options import (
     ActivityOption,
     AtOption,
     ColumnOption,
@@ -21,8 +22,7 @@ from worker.cli.bulk import (
     MappingOption,
     SourceOption,
     ZoneOption,
-    bar,
-    show_reading,
+    told_activity,
     told_at,
 )
 from worker.cli.common import REFUSED, JsonFlag, command, console, print_json, print_table
@@ -34,13 +34,30 @@ from worker.zone import local_day_time
 
 _COLUMNS = ("file", "source", "started", "finished", "rows", "applied", "repeats", "refused", "hand over")
 
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(help=".csv, .tsv, .jsonl or .parquet; several are done in this order."),
+]
+HandOverOption = Annotated[
+    bool, typer.Option("--hand-over", help="Leads that are ready by their history go to sales at once.")
+]
+MaxRefusedOption = Annotated[
+    int, typer.Option(min=0, help="Stop when more rows than that are not understood.")
+]
+PauseOption = Annotated[float, typer.Option(min=0, max=60, help="Seconds to rest after each 500 rows.")]
+ReleaseOption = Annotated[
+    bool,
+    typer.Option("--release", help="Judge leads held as history as if they were live; no file then."),
+]
+AtMostOption = Annotated[
+    int, typer.Option(min=1, show_default="all", help="With --release: so many leads, the best first.")
+]
+ListOption = Annotated[bool, typer.Option("--list", help="List the backfills and how far each has come.")]
+
 
 @command
 def backfill(
-    file: Annotated[
-        list[Path] | None,
-        typer.Argument(help=".csv, .tsv, .jsonl or .parquet; several are done in this order."),
-    ] = None,
+    file: FilesArgument = None,
     source: SourceOption = None,
     activity: ActivityOption = None,
     at: AtOption = None,
@@ -51,23 +68,12 @@ def backfill(
     header_line: HeaderOption = 1,
     zone: ZoneOption = "Asia/Tokyo",
     time_format: FormatOption = None,
-    hand_over: Annotated[
-        bool, typer.Option("--hand-over", help="Leads that are ready by their history go to sales at once.")
-    ] = False,
-    max_refused: Annotated[
-        int, typer.Option(min=0, help="Stop when more rows than that are not understood.")
-    ] = 1000,
-    pause: Annotated[float, typer.Option(min=0, max=60, help="Seconds to rest after each 500 rows.")] = 0.0,
-    release: Annotated[
-        bool,
-        typer.Option("--release", help="Judge leads held as history as if they were live; no file then."),
-    ] = False,
-    at_most: Annotated[
-        int, typer.Option(min=1, show_default="all", help="With --release: so many leads, the best first.")
-    ] = 1_000_000_000,
-    show: Annotated[
-        bool, typer.Option("--list", help="List the backfills and how far each has come.")
-    ] = False,
+    hand_over: HandOverOption = False,
+    max_refused: MaxRefusedOption = 1000,
+    pause: PauseOption = 0.0,
+    release: ReleaseOption = False,
+    at_most: AtMostOption = 1_000_000_000,
+    show: ListOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Take in history: what leads did in years past, from files of any size.
@@ -96,7 +102,7 @@ def backfill(
         raise Refused("name a file, such as `tasuki backfill history.jsonl`; or --list, or --release")
     asked = Asked(
         source=source, mapping=mapping, columns=column or (), encoding=encoding, delimiter=delimiter,
-        header_line=header_line, at=told_at(at, zone), activity=activity, zone=zone, time_format=time_format,
+        header_line=header_line, at=told_at(at, zone), activity=told_activity(activity), zone=zone, time_format=time_format,
     )  # fmt: skip
     done = [_backfill(one, asked, hand_over, max_refused, pause, quiet=as_json) for one in file]
     if as_json:

@@ -1,9 +1,7 @@
 """`tasuki import`: the leads of a list, looked at line by line before anything happens."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,7 +11,21 @@ from schemas.errors import Away, Refused
 from worker.bulk import importing
 from worker.bulk.opening import Asked, Opened, open_file
 from worker.bulk.report import SHOWN, VERDICTS, Report, Tally
-from worker.cli.common import REFUSED, JsonFlag, command, console, errors, instant, print_json, print_table
+from worker.cli.bulk_options import (
+    ActivityOption,
+    AtOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    FormatOption,
+    HeaderOption,
+    MappingOption,
+    SourceOption,
+    ZoneOption,
+    told_activity,
+    told_at,
+)
+from worker.cli.common import REFUSED, JsonFlag, command, console, errors, print_json, print_table
 from worker.now import now
 from worker.screen import safe
 
@@ -25,37 +37,6 @@ _MEANS = {
     "duplicate": "stand in the file before: no effect",
     "refused": "not imported",
 }
-
-MappingOption = Annotated[
-    str | None,
-    typer.Option("--mapping", help="A mapping file (.yaml), for columns that need more than a name."),
-]
-ColumnOption = Annotated[
-    list[str] | None,
-    typer.Option("--column", help="What a column says, as COLUMN=field; COLUMN= ignores it."),
-]
-SourceOption = Annotated[
-    str | None, typer.Option("--source", help="Who says so, for ever the same; the file's name otherwise.")
-]
-EncodingOption = Annotated[
-    str | None, typer.Option("--encoding", help="utf-8, cp932 (Shift_JIS), euc_jp ...; found out otherwise.")
-]
-DelimiterOption = Annotated[str | None, typer.Option(help="Between two cells; found out otherwise.")]
-HeaderOption = Annotated[int, typer.Option(min=1, max=1000, help="The line that names the columns.")]
-AtOption = Annotated[
-    str | None,
-    typer.Option("--at", help="When it happened, for rows without a time; the file's date otherwise."),
-]
-ActivityOption = Annotated[
-    str | None, typer.Option("--activity", help="What everybody in it did, such as event_attended.")
-]
-FormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--time-format", help="How times are written, such as %d/%m/%Y %H:%M; the usual forms need none."
-    ),
-]
-ZoneOption = Annotated[str, typer.Option("--zone", help="The zone of times that state none.")]
 
 
 @command
@@ -103,7 +84,7 @@ def import_(
     """
     asked = Asked(
         source=source, mapping=mapping, columns=column or (), encoding=encoding, delimiter=delimiter,
-        header_line=header_line, at=told_at(at, zone), activity=activity, campaign=campaign, zone=zone, time_format=time_format,
+        header_line=header_line, at=told_at(at, zone), activity=told_activity(activity), campaign=campaign, zone=zone, time_format=time_format,
     )  # fmt: skip
     tally, opened, sent, kept = _import(
         file, asked, report, rejects or file.with_suffix(".rejects.csv"), dry_run
@@ -205,16 +186,3 @@ def bar() -> Progress:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=errors, transient=True,
     )  # fmt: skip
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise Refused(f"no time zone is called {name[:60]}; write one such as Asia/Tokyo") from None
-
-
-def told_at(text: str | None, zone: str) -> datetime | None:
-    """Return the instant of `--at`, and refuse a zone that there is not."""
-    meant = _zone(zone)
-    return None if text is None else instant(text, meant)

@@ -1,6 +1,5 @@
 """`tasuki check`: the promises, proved on the live database."""
 
-import httpx2
 import typer
 
 from routing_rules.counted import counted
@@ -38,6 +37,8 @@ def check(as_json: JsonFlag = False) -> None:
         raise typer.Exit(REFUSED)
     url = settings().heartbeat_url
     if url is not None:
+        import httpx2
+
         try:
             httpx2.get(str(url), timeout=5)
         except httpx2.HTTPError as error:

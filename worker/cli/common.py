@@ -17,10 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from schemas.base import Lang
 from schemas.errors import Refused, RulebookError, TasukiError
 from worker import logs
-from worker.local.join import join_servers
-from worker.queue import AWAY_ERRORS
 from worker.screen import make_card, make_console, make_table, safe
-from worker.store.db import is_away, sqlstate
+from worker.settings import settings
+from worker.store.db import NO_SCHEMA, is_away, sqlstate
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,12 +46,19 @@ def fail(message: str, code: int = REFUSED) -> "typer.Exit":
 
 def command(function: F) -> F:
     """Run with this machine's servers where no URLs are set; turn our errors into one line and an exit code."""
-    return _guarded(function, join_servers)
+    return _guarded(function, _join_servers)
 
 
 def command_alone(function: F) -> F:
     """Run as `command` does, without looking for servers on this machine."""
     return _guarded(function, lambda: None)
+
+
+def _join_servers() -> None:
+    if settings().database_url is None or settings().redis_url is None:
+        from worker.local.join import join_servers
+
+        join_servers()
 
 
 def _guarded(function: F, prepare: Callable[[], None]) -> F:
@@ -68,13 +74,15 @@ def _guarded(function: F, prepare: Callable[[], None]) -> F:
             raise fail(str(error)) from None
         except ValidationError as error:
             raise fail(f"configuration: {_first(error)}", USAGE) from None
-        except AWAY_ERRORS:
-            raise fail("the queue (Valkey) cannot be reached; is it running? see `tasuki doctor`") from None
         except DBAPIError as error:
             raise _database_exit(error) from None
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
+        except Exception as error:
+            if not _queue_is_away(error):
+                raise
+            raise fail("the queue (Valkey) cannot be reached; is it running? see `tasuki doctor`") from None
 
     wrapped.__doc__ = _flowing(function.__doc__ or "")
     return wrapped  # type: ignore[return-value]
@@ -86,10 +94,15 @@ def _flowing(text: str) -> str:
     return "\n\n".join(one if one.startswith(" ") else one.replace("\n", " ") for one in paragraphs)
 
 
+def _queue_is_away(error: Exception) -> bool:
+    queue = sys.modules.get("worker.queue")  # who has not loaded it cannot have asked the queue
+    return queue is not None and isinstance(error, queue.AWAY_ERRORS)
+
+
 def _database_exit(error: DBAPIError) -> Exception:
     if is_away(error):
         return fail("PostgreSQL cannot be reached; is it running? see `tasuki doctor`")
-    if sqlstate(error) in ("42P01", "3F000"):
+    if sqlstate(error) in NO_SCHEMA:
         return fail("the database has no schema yet; run `tasuki db upgrade`")
     return error
 

@@ -27,7 +27,7 @@ from worker.intake import sources as source_files
 from worker.intake import translating
 from worker.intake.accept import payload_of
 from worker.intake.adapters.registry import ADAPTERS
-from worker.intake.adapters.shape import Found
+from worker.intake.adapters.shape import Found, OnlyATest
 from worker.intake.bodies import TooLargeError, UnsupportedError
 from worker.intake.configured import registry
 from worker.intake.proof import prove
@@ -196,6 +196,8 @@ def _request(name: str, headers: Path, raw: bytes, at: datetime) -> tuple[Source
 
 def _part(found: Any, at: datetime) -> dict[str, Any]:
     """Return an event as it would be kept, checked as at judging time."""
+    if isinstance(found, OnlyATest):
+        return {"test": found.mend, "place": found.place}
     if isinstance(found, NotUnderstood):
         return {"problem": found.mend, "place": found.place}
     document = {name: word for name, word in found.items() if name not in ("read_back", "dated_by")}
@@ -214,6 +216,9 @@ def _show(parts: list[dict[str, Any]], verdict: str | None) -> None:
     for number, part in enumerate(parts, start=1):
         if "problem" in part:
             console.print(safe(f"{number}. quarantine: {part['place']}: {part['problem']}"), soft_wrap=True)
+            continue
+        if "test" in part:
+            console.print(safe(f"{number}. {part['place']}: {part['test']}"), soft_wrap=True)
             continue
         event = part["event"]
         console.print(

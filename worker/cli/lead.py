@@ -8,7 +8,7 @@ import typer
 from routing_rules.origins import origins
 from routing_rules.outreach import CHANNELS
 from worker import rulebooks
-from worker.cli.bulk import EncodingOption
+from worker.cli.bulk_options import EncodingOption
 from worker.cli.call_list import call_list
 from worker.cli.common import (
     REFUSED,

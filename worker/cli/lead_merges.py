@@ -4,14 +4,12 @@ from typing import Annotated
 
 import typer
 
-from worker import finding, rulebooks, tasks
+from worker import rulebooks
 from worker.cli.common import JsonFlag, command, console, print_json, print_table
 from worker.cli.lead import Who, app
 from worker.now import now
 from worker.store import reading
 from worker.store.db import in_transaction, transaction
-from worker.unmerging import keep_apart, merge_by_hand
-from worker.unmerging import unmerge as undo
 
 By = Annotated[str, typer.Option(help="Who says so; kept on record.", envvar="USER")]
 
@@ -30,6 +28,9 @@ def merge(
 
     Example: tasuki lead merge hanako@aoba.example.co.jp h.sato@aoba.example.co.jp --by aoki
     """
+    from worker import tasks
+    from worker.unmerging import merge_by_hand
+
     with transaction() as connection:
         one, other = reading.find_lead(connection, kept), reading.find_lead(connection, gone)
     judged = in_transaction(lambda c: merge_by_hand(c, one, other, by, rulebooks.current(c), now()))
@@ -51,7 +52,11 @@ def unmerge(
 
     Example: tasuki lead unmerge 17 --by aoki
     """
-    one, other, judged = in_transaction(lambda c: undo(c, merge_id, by, rulebooks.current(c), now()))
+    from worker import tasks, unmerging
+
+    one, other, judged = in_transaction(
+        lambda c: unmerging.unmerge(c, merge_id, by, rulebooks.current(c), now())
+    )
     tasks.after_judged(judged)
     if as_json:
         print_json({"leads": [one, other]})
@@ -66,6 +71,8 @@ def apart(one: Who, other: Who, as_json: JsonFlag = False) -> None:
 
     Example: tasuki lead apart 1001 1002
     """
+    from worker.unmerging import keep_apart
+
     with transaction() as connection:
         pair = reading.find_lead(connection, one), reading.find_lead(connection, other)
     in_transaction(lambda c: keep_apart(c, *pair, now()))
@@ -91,6 +98,8 @@ def candidates(
 
     Example: tasuki lead candidates --find
     """
+    from worker import finding
+
     if find:
         in_transaction(lambda c: finding.people_by_phone(c, now()))
     with transaction() as connection:

@@ -5,34 +5,11 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import (
-    absence,
-    account,
-    backfill,
-    bulk,
-    check,
-    crm,
-    demo,
-    doctor,
-    drain,
-    enrichment,
-    handoff,
-    intake,
-    lead,
-    learn,
-    outbox,
-    quarantine,
-    queue,
-    rules,
-    run,
-    schema,
-    sla,
-    token,
-    web,
-)
+from worker.cli.late import LateGroup
 
 app = typer.Typer(
     name="tasuki",
+    cls=LateGroup,
     help="Tasuki (襷) carries a lead from marketing to sales without dropping it.\n\n"
     "Start with `tasuki demo`, or `tasuki up` and `tasuki send FILE`.",
     no_args_is_help=True,
@@ -55,33 +32,6 @@ def _common(
     ] = False,
 ) -> None:
     """Take what stands before every command."""
-
-
-app.command("demo")(demo.demo)
-app.command("up")(run.up)
-app.command("worker")(run.worker)
-app.command("web")(web.web)
-app.add_typer(run.db_app, name="db")
-app.command("send")(queue.send)
-app.command("drain")(drain.drain)
-app.command("import")(bulk.import_)
-app.command("backfill")(backfill.backfill)
-app.add_typer(lead.app, name="lead")
-app.add_typer(account.app, name="account")
-app.add_typer(enrichment.app, name="enrichment")
-app.add_typer(handoff.app, name="handoff")
-app.add_typer(rules.app, name="rules")
-app.add_typer(absence.app, name="absence")
-app.add_typer(sla.app, name="sla")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(outbox.app, name="outbox")
-app.add_typer(token.app, name="token")
-app.add_typer(crm.app, name="crm")
-app.add_typer(intake.app, name="intake")
-app.add_typer(learn.app, name="learn")
-app.add_typer(schema.app, name="schema")
-app.command("check")(check.check)
-app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

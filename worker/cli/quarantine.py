@@ -19,6 +19,7 @@ from worker.screen import safe
 from worker.settings import settings
 from worker.store import quarantine
 from worker.store.db import transaction
+from worker.zone import local_day_time
 
 app = typer.Typer(help="Events that were not understood: list, show, retry, drop.", no_args_is_help=True)
 
@@ -41,6 +42,7 @@ def list_(
     """
     with transaction() as connection:
         rows = quarantine.listed(connection, everything=everything, limit=limit)
+        tests, last_test = quarantine.tests(connection)
     if as_json:
         print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 - SQLAlchemy's own name for it
         return
@@ -56,6 +58,12 @@ def list_(
         (r.quarantine_id, r.source, r.received_at, r.place, r.reason, *((r.resolution,) if everything else ()))
         for r in rows
     ])  # fmt: skip
+    if tests and not everything:
+        console.print(
+            f"test deliveries of platforms: {tests}, the last one received {local_day_time(last_test)}; no lead was made of"
+            " them, and nothing is to be mended (--all lists them)",
+            soft_wrap=True,
+        )
 
 
 def _open(quarantine_id: int) -> Any:

@@ -6,13 +6,25 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
-from schemas.errors import Refused
+from schemas.errors import Away, Refused, RulebookError
+from schemas.rulebook.book import Rulebook
 from worker import rescoring, rulebook_files, rulebooks
-from worker.cli.common import REFUSED, JsonFlag, command, command_alone, console, print_json, print_table
+from worker.cli.common import (
+    REFUSED,
+    JsonFlag,
+    command,
+    command_alone,
+    console,
+    errors,
+    print_json,
+    print_table,
+)
+from worker.local.join import join_servers
 from worker.now import now, now_ms
 from worker.screen import safe
-from worker.store.db import run, transaction
+from worker.store.db import NO_SCHEMA, is_away, run, sqlstate, transaction
 
 app = typer.Typer(help="The rulebook: eight YAML files, published together.", no_args_is_help=True)
 
@@ -24,15 +36,40 @@ Folder = Annotated[Path, typer.Argument(help="Folder with the eight YAML files."
 def lint(folder: Folder = rulebook_files.EXAMPLE, as_json: JsonFlag = False) -> None:
     """Check a rulebook: every problem with file, line, column and mend; its examples are run.
 
+    Where a rulebook is in force that can be read, files that changed since must be signed anew, as publish asks.
+
     Example: tasuki rules lint routing_rules/rulebook
     """
-    _, warnings = rulebook_files.check(rulebook_files.read_texts(folder), now_ms())
+    texts = rulebook_files.read_texts(folder)
+    book, warnings = rulebook_files.check(texts, now_ms())
+    why_not = _must_be_signed(texts, book)
     if as_json:
-        print_json({"ok": True, "warnings": [str(item) for item in warnings]})
+        print_json(
+            {"ok": True, "warnings": [str(item) for item in warnings], "signatures_not_looked_at": why_not}
+        )
         return
+    if why_not is not None:
+        errors.print(safe(f"signatures were not looked at: {why_not}"), soft_wrap=True)
     for item in warnings:
         console.print(f"[yellow]warning:[/yellow] {safe(item)}", soft_wrap=True)
     console.print("[green]the rulebook is fit to be published[/green]")
+
+
+def _must_be_signed(texts: dict[str, str], book: Rulebook) -> str | None:
+    """Refuse what publish would refuse for want of a signature; return why that cannot be known, if it cannot."""
+    join_servers(start=False)  # nobody wants a database started to check a file
+    try:
+        with transaction() as connection:
+            findings = rulebooks.unsigned(connection, texts, book)
+    except Away as away:
+        return str(away)
+    except DBAPIError as error:
+        if not is_away(error) and sqlstate(error) not in NO_SCHEMA:
+            raise
+        return "the database cannot be reached" if is_away(error) else "the database has no schema yet"
+    if findings:
+        raise RulebookError(findings)
+    return None
 
 
 @app.command("publish")

@@ -5,7 +5,6 @@ lead said. Every step may happen twice: an answer is kept before its event is se
 """
 
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from typing import Any, Final
 from zlib import crc32
 
 import msgspec
-from sqlalchemy import Connection
 
 from schemas.enrichment import HttpSource, Source
 from schemas.errors import Away, Refused
@@ -51,27 +49,6 @@ class _Round:
     failed: dict[str, str] = field(default_factory=dict)
     #: Seconds for which the source asked to be left alone.
     wait_s: float = 0.0
-
-
-def note_questions(
-    connection: Connection, leads: Iterable[tuple[int, str | None, str | None]], now: datetime
-) -> None:
-    """Note what sources are to be asked of leads: lead, corporate number, domain. Nothing where none is configured."""
-    try:
-        sources = configured()
-    except Refused:
-        return  # `tasuki doctor` and the task say so; a judgement does not fail for it
-    if not sources:
-        return
-    rows = []
-    for lead_id, number, domain in leads:
-        known = {"corporate_number": number, "domain": domain}
-        for source in sources:
-            kind = next((kind for kind in source.asks if known[kind]), None)
-            if kind is not None:
-                rows.append((source.id, lead_id, f"{kind}:{known[kind]}"))
-    if rows:
-        enrichment.request(connection, rows, now)
 
 
 def ask_due(now: datetime, until_s: float) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,10 @@ _COMPACT: Final = re.compile(
     r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})"
     r"(?:(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?)?"
 )
+#: A day as Excel keeps it, in days since 1899-12-30, of 1954 to 2119; the time of day is a fraction. As an epoch it
+#: would be the first day of 1970.
+_SERIAL: Final = re.compile(r"[2-7]\d{4}(?:\.\d+)?")
+_SERIAL_ZERO: Final = date(1899, 12, 30)
 _NOON: Final = 12
 _MEND: Final = "not a time; send ISO 8601, or state its `format` in the mapping"
 
@@ -43,6 +47,10 @@ def read_time(value: Any, zone: str, pattern: str | None, place: str) -> str | N
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if pattern is None and (day := serial_day(value)) is not None:
+        raise NotUnderstood(
+            place, f"{value} looks like the number by which Excel keeps {day}; send the date as text: {day}"
+        )
     if pattern is not None:
         try:
             found = datetime.strptime(str(value).strip(), pattern)  # noqa: DTZ007 - its zone follows
@@ -61,6 +69,17 @@ def read_time(value: Any, zone: str, pattern: str | None, place: str) -> str | N
         return _in_utc(datetime.fromisoformat(text), zone, place)
     except ValueError:
         raise NotUnderstood(place, _MEND) from None
+
+
+def serial_day(value: Any) -> date | None:
+    """Return the day that a value would be as a number of Excel's, None where it does not look like one.
+
+    To be told only: the number of a day may be any other number, and Excel counts in two ways.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    text = unicodedata.normalize("NFKC", str(value)).strip()
+    return _SERIAL_ZERO + timedelta(days=int(float(text))) if _SERIAL.fullmatch(text) else None
 
 
 def _civil(match: re.Match[str], place: str) -> datetime:

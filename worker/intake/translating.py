@@ -12,7 +12,7 @@ from worker.intake.platforms import MAPPED
 
 
 def translate(platform: str, raw: bytes, source: str, received_at: datetime | None = None) -> Found:
-    """Return the canonical events of a payload as it came; test traffic gives none.
+    """Return the canonical events of a payload as it came; what a mapping ignores gives none.
 
     Args:
         platform: a key of `ADAPTERS`, or `mapped:` and the id of a source with a mapping, which is taken as it

@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from worker.app import use_broker
 from worker.local.servers import LocalServers, default_state_dir, find_running
 from worker.now import forget_clock
 from worker.settings import settings
@@ -16,11 +15,11 @@ def demo_dir() -> Path:
     return default_state_dir().parent / "tasuki-demo"
 
 
-def join_servers() -> None:
+def join_servers(*, start: bool = True) -> None:
     """Set the URLs of the servers on this machine.
 
     Those of a running `tasuki up` or `tasuki demo` if there is one; otherwise the data that one of them left
-    is opened for the length of this command.
+    is opened for the length of this command, unless `start` is false.
     """
     options = settings()
     if options.database_url is not None and options.redis_url is not None:
@@ -32,7 +31,7 @@ def join_servers() -> None:
         if running is not None:
             _use(running.database_url, running.redis_url, folder)
             return
-    for folder in folders:
+    for folder in folders if start else ():
         if (folder / "servers").exists():
             servers = LocalServers(folder)
             servers.start()
@@ -50,4 +49,6 @@ def _use(database_url: str, redis_url: str, folder: Path) -> None:
         os.environ.setdefault("TASUKI_CLOCK", clock.read_text(encoding="utf-8").strip())
     settings.cache_clear()
     forget_clock()
-    use_broker()
+    app = sys.modules.get("worker.app")  # who has not loaded it by now reads the URL when it does
+    if app is not None:
+        app.use_broker()

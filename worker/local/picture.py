@@ -25,7 +25,7 @@ _COUNTS = """
 SELECT
   (SELECT count(*) FROM tasuki.event) AS applied,
   (SELECT coalesce(sum(repeats), 0) FROM tasuki.batch) AS repeats,
-  (SELECT count(*) FROM tasuki.quarantine) AS quarantined,
+  (SELECT count(*) FROM tasuki.quarantine WHERE resolution IS DISTINCT FROM 'test') AS quarantined,
   (SELECT count(*) FROM tasuki.lead WHERE merged_into IS NULL) AS leads,
   (SELECT count(*) FROM tasuki.lead WHERE lifecycle_stage = 'nurture' AND merged_into IS NULL) AS held,
   (SELECT count(*) FROM tasuki.lead WHERE lifecycle_stage = 'disqualified') AS disqualified,
@@ -215,7 +215,8 @@ def _quarantined(connection: Connection) -> Table:
         "6. Quarantined, to be mended and sent again", "#", "source", "where", "what and how to mend it"
     )
     for row in run(
-        connection, "SELECT quarantine_id, source, place, reason FROM tasuki.quarantine ORDER BY 1 LIMIT 30"
+        connection,
+        "SELECT quarantine_id, source, place, reason FROM tasuki.quarantine WHERE resolution IS DISTINCT FROM 'test' ORDER BY 1 LIMIT 30",
     ):
         table.add_row(*(safe(cell) for cell in row))
     return table

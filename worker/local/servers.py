@@ -18,7 +18,6 @@ from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
 import psycopg
-import redis
 from psycopg import sql
 
 from worker.local.home import Home, is_held
@@ -272,6 +271,8 @@ class LocalServers:
         return True
 
     def _valkey_answers(self) -> bool:
+        import redis  # noqa: PLC0415 - a third of a second, which commands that find servers need not spend
+
         with redis.Redis.from_url(self.redis_url, socket_timeout=5) as client:
             try:
                 return bool(client.ping())

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 #: SQLSTATEs after which the same work may simply be done again.
 _TRANSIENT: Final = frozenset({"40001", "40P01", "55P03"})
+#: SQLSTATEs of a database to which `tasuki db upgrade` was never done.
+NO_SCHEMA: Final = frozenset({"42P01", "3F000"})
 #: SQLSTATE classes that mean the server is not there or not ready.
 _AWAY: Final = ("08", "57", "53")
 

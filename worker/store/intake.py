@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -49,28 +49,64 @@ def counts(connection: Connection, since: datetime) -> list[Any]:
     )
 
 
-def ask(connection: Connection, asked: Iterable[tuple[str, str, str, int]], now: datetime) -> None:
-    """Ask for objects to be read back: (source, kind, object id, seconds for which an answer is good).
+class Wanted(NamedTuple):
+    """An object to be read back."""
+
+    source: str
+    kind: str
+    object_id: str
+    #: Seconds for which an answer is good.
+    good_for_s: int
+    #: The thin event, where no lead is made before the object is read.
+    notice: str | None = None
+
+
+def ask(connection: Connection, asked: Iterable[Wanted], now: datetime) -> None:
+    """Ask for objects to be read back.
 
     What waits already is not asked for twice; what was read is read again once its answer is no longer good.
     """
-    rows = {
-        (source, kind, object_id): {"s": source, "k": kind, "o": object_id, "good_for": good_for}
-        for source, kind, object_id, good_for in asked
-    }
+    rows = {one[:3]: one for one in asked}
     if rows:
         run(
             connection,
-            "INSERT INTO tasuki.fetch_request AS f (source, kind, object_id, asked_at, next_try_at)"
-            " SELECT s, k, o, :now, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb))"
-            " AS r(s text, k text, o text, good_for bigint)"
+            "INSERT INTO tasuki.fetch_request AS f (source, kind, object_id, asked_at, next_try_at, notice)"
+            " SELECT s, k, o, :now, :now, n FROM jsonb_to_recordset(CAST(:rows AS jsonb))"
+            " AS r(s text, k text, o text, n text)"
             " ON CONFLICT (source, kind, object_id) DO UPDATE SET asked_at = EXCLUDED.asked_at,"
-            " next_try_at = EXCLUDED.next_try_at, attempts = 0, outcome = NULL, last_error = NULL"
+            " next_try_at = EXCLUDED.next_try_at, attempts = 0, outcome = NULL, last_error = NULL,"
+            " notice = EXCLUDED.notice"
             " WHERE f.next_try_at IS NULL AND f.done_at <= (SELECT :now - make_interval(secs => r.good_for)"
             " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(s text, k text, o text, good_for bigint)"
             " WHERE r.s = f.source AND r.k = f.kind AND r.o = f.object_id)",
-            rows=msgspec.json.encode([rows[name] for name in sorted(rows)]).decode(), now=now,
+            rows=msgspec.json.encode([
+                {"s": one.source, "k": one.kind, "o": one.object_id, "good_for": one.good_for_s, "n": one.notice}
+                for _, one in sorted(rows.items())
+            ]).decode(),
+            now=now,
         )  # fmt: skip
+
+
+def notices(
+    connection: Connection, source: str, kind: str, ids: Sequence[str], *, at_last_try: bool
+) -> list[tuple[str, datetime]]:
+    """Return the thin events that wait for objects, and when each came.
+
+    Args:
+        connection: a transaction.
+        source: whose they are.
+        kind: of the objects.
+        ids: the objects.
+        at_last_try: only of those for which there is no further try.
+
+    """
+    rows = run(
+        connection,
+        "SELECT notice, asked_at FROM tasuki.fetch_request WHERE source = :source AND kind = :kind"
+        " AND object_id = ANY(:ids) AND notice IS NOT NULL AND (NOT :last OR attempts >= :most) ORDER BY object_id",
+        source=source, kind=kind, ids=list(ids), last=at_last_try, most=GIVE_UP_AFTER,
+    )  # fmt: skip
+    return [(row.notice, row.asked_at) for row in rows]
 
 
 def is_due(connection: Connection, sources: Sequence[str], now: datetime) -> bool:
@@ -132,7 +168,7 @@ def settle(
             run(
                 connection,
                 "UPDATE tasuki.fetch_request SET next_try_at = NULL, done_at = :now, outcome = :outcome,"
-                " last_error = NULL WHERE source = :source AND kind = :kind AND object_id = ANY(:ids)",
+                " last_error = NULL, notice = NULL WHERE source = :source AND kind = :kind AND object_id = ANY(:ids)",
                 source=source, kind=kind, ids=ids, outcome=outcome, now=now,
             )  # fmt: skip
     run(
@@ -160,7 +196,8 @@ def fail(
         " next_try_at = CASE WHEN attempts < :most"
         " THEN :now + make_interval(secs => least(:longest, 2.0 ^ least(attempts, 10))) END,"
         " outcome = CASE WHEN attempts < :most THEN NULL ELSE 'gave_up' END,"
-        " done_at = CASE WHEN attempts < :most THEN done_at ELSE :now END"
+        " done_at = CASE WHEN attempts < :most THEN done_at ELSE :now END,"
+        " notice = CASE WHEN attempts < :most THEN notice END"
         " WHERE source = :source AND kind = :kind AND object_id = ANY(:ids)",
         source=source, kind=kind, ids=list(ids), error=error[:300], now=now, most=GIVE_UP_AFTER,
         longest=_LONGEST_PAUSE_S,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from worker.incoming import CANONICAL, Incoming
+from worker.intake.adapters.shape import OnlyATest
 from worker.store.db import run
 
 #: Bytes of an event that are looked at for personal data.
@@ -25,23 +26,27 @@ _PERSONAL: Final = {
 
 
 def keep(connection: Connection, items: Sequence[Incoming], now: datetime) -> None:
-    """Keep what was not understood; keeping the same part of the same entry again changes nothing."""
+    """Keep what was not understood; keeping the same part of the same entry again changes nothing.
+
+    A platform's test delivery is kept closed: it is there to be seen, and there is nothing to mend.
+    """
     for item in items:
         assert item.problem is not None  # noqa: S101 - the caller passes misunderstood ones only
         run(
             connection,
             "INSERT INTO tasuki.quarantine (source, event_id, stream_id, part, platform, received_at, place,"
-            " reason, raw, raw_bytes, personal, retry_of)"
+            " reason, raw, raw_bytes, personal, retry_of, resolved_at, resolution)"
             " SELECT :source, :event_id, :stream_id, :part, :platform, to_timestamp(:received / 1000.0), :place,"
             " :reason, :raw, :raw_bytes, CAST(:personal AS text[]),"
-            " (SELECT quarantine_id FROM tasuki.quarantine WHERE quarantine_id = :retry_of)"
+            " (SELECT quarantine_id FROM tasuki.quarantine WHERE quarantine_id = :retry_of),"
+            " CASE WHEN :test THEN :now END, CASE WHEN :test THEN 'test' END"
             " ON CONFLICT (stream_id, part) DO NOTHING",
             source=_text(item.source), event_id=None if item.event_id is None else _text(item.event_id),
             stream_id=item.stream_id, part=item.part, platform=_text(item.platform), received=item.received_ms,
             place=_text(item.problem.place)[:300], reason=_text(item.problem.mend)[:1000], raw=item.raw,
             raw_bytes=len(item.raw), personal=personal_in(item.raw), retry_of=item.retry_of,
+            test=isinstance(item.problem, OnlyATest), now=now,
         )  # fmt: skip
-    del now
 
 
 def personal_in(raw: bytes) -> list[str]:
@@ -121,6 +126,14 @@ def listed(connection: Connection, *, everything: bool, limit: int) -> list[Any]
             n=limit,
         )
     )
+
+
+def tests(connection: Connection) -> tuple[int, datetime]:
+    """Return how many test deliveries of platforms are on record, and when the last one came."""
+    row = run(
+        connection, "SELECT count(*) AS n, max(received_at) AS last_at FROM tasuki.quarantine WHERE resolution = 'test'"
+    ).one()  # fmt: skip
+    return row.n, row.last_at
 
 
 def one(connection: Connection, quarantine_id: int) -> Any:

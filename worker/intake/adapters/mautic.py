@@ -5,6 +5,7 @@ from typing import Any, Final
 from schemas.errors import NotUnderstood
 from worker.intake.adapters.shape import (
     Found,
+    OnlyATest,
     an_object,
     clean,
     digest,
@@ -44,7 +45,9 @@ def translate(document: Any, source: str) -> Found:
         if not name.startswith("mautic."):
             continue
         if isinstance(value, dict) and name in value:
-            continue  # "Send test payload" nests the type twice in some versions
+            # "Send test payload" nests the type twice in some versions
+            found.append(OnlyATest(name, "test delivery: Mautic's test payload; no lead is made of it"))
+            continue
         items = value if isinstance(value, list) else [value]
         found += each(items, lambda item, name=name: _read(item, name, source), name)  # type: ignore[misc]
     if not found and not any(name.startswith("mautic.") for name in document):

@@ -3,7 +3,18 @@
 from typing import Any, Final
 
 from schemas.errors import NotUnderstood
-from worker.intake.adapters.shape import Found, an_object, clean, each, event, gather, instant, key, need_key
+from worker.intake.adapters.shape import (
+    Found,
+    OnlyATest,
+    an_object,
+    clean,
+    each,
+    event,
+    gather,
+    instant,
+    key,
+    need_key,
+)
 from worker.intake.adapters.words import kind_of_form
 
 #: Questions of one's own have their whole text as name; they are not read.
@@ -51,7 +62,7 @@ def _thin(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
     value = an_object(item.get("value"), "value")
     whom = need_key(value.get("leadgen_id"), "value.leadgen_id")
     if whom == _TEST_ID:
-        return []
+        raise OnlyATest("value.leadgen_id", f"test delivery: Meta's sample {_TEST_ID}; no lead is made of it")
     at = instant(value.get("created_time"), "value.created_time")
     made = key("leadgen", whom)  # the bare leadgen_id is the key of the lead read back, which says more
     found = event("lead.captured", key=made, source=source, time=at, subject=whom, data={})
@@ -68,8 +79,10 @@ def _lead(item: dict[str, Any], source: str) -> list[dict[str, Any]]:
         values = field.get("values") if isinstance(field, dict) else None
         if isinstance(values, list) and values:
             answers[str(field.get("name"))] = values[0]
-    if any(str(answer).startswith(_TEST_ANSWER) for answer in answers.values()):
-        return []
+    dummy = next((name for name, said in answers.items() if str(said).startswith(_TEST_ANSWER)), None)
+    if dummy is not None:
+        words = "test delivery: a dummy answer of Meta's Testing Tool; no lead is made of it"
+        raise OnlyATest(f"field_data.{dummy}", words)
     data = gather(answers, _FIELDS)
     data["campaign"] = clean(item.get("campaign_name"))
     data["activity"] = kind_of_form(item.get("form_name"))

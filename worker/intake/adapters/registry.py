@@ -17,7 +17,7 @@ from worker.intake.adapters import (
     segment,
     wire,
 )
-from worker.intake.adapters.shape import Found, key
+from worker.intake.adapters.shape import Found, OnlyATest, key
 
 
 class Adapter(Protocol):
@@ -40,7 +40,7 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
 
 
 def translate(platform: str, raw: bytes, source: str, received_at: datetime | None = None) -> Found:
-    """Return the canonical events of a payload as it came; test traffic gives none.
+    """Return the canonical events of a payload as it came; a test delivery stands as one, and is none.
 
     Args:
         platform: a key of `ADAPTERS`.
@@ -57,7 +57,7 @@ def translate(platform: str, raw: bytes, source: str, received_at: datetime | No
         raise NotUnderstood("platform", f"unknown; known are {', '.join(sorted(ADAPTERS))}")
     document = parse(platform, raw)
     if _is_test(document):
-        return []
+        return [OnlyATest("payload", "test delivery: it says so itself; no lead is made of it")]
     return [_dated(found, received_at) for found in adapter(document, source)]
 
 
