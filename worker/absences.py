@@ -14,8 +14,9 @@ from schemas.errors import Refused
 from worker.ical import Away
 from worker.rulebooks import Loaded, require_rep
 from worker.store import clocks
-from worker.store.assignments import lock_line, lock_reps, look_now
+from worker.store.assignments import look_now
 from worker.store.db import run
+from worker.store.locking import lock_line, lock_reps
 from worker.store.rows import as_json, ms
 
 #: Who is away for longer is made inactive in team.yaml.
@@ -200,7 +201,7 @@ def _changed(connection: Connection, rep: str, why: str, loaded: Loaded, now: da
         pool.id for pool in loaded.team.pools.values()
         if rep == pool.manager or rep in {member.rep for member in pool.members}
     ]  # fmt: skip
-    look_now(connection, lock_line(connection, pools=pools, owner=rep), now)
+    look_now(connection, lock_line(connection, pools, rep), now)
 
 
 def _known(rep: str, loaded: Loaded) -> None:

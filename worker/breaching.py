@@ -16,7 +16,7 @@ from worker.notices.compose import Occasion
 from worker.notices.telling import tell as tell_of
 from worker.presence import team_now
 from worker.rulebooks import Loaded, policy_of, pool_of
-from worker.store import assignments, crm, leads
+from worker.store import assignments, crm, leads, locking
 from worker.store import clocks as rows_of
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
@@ -168,7 +168,7 @@ def _take_out(connection: Connection, out: Sequence[dict[str, Any]], now: dateti
 
     """
     for rep in sorted({one["rep"] for one in out}):
-        if not assignments.try_lock_rep(connection, rep):
+        if not locking.try_lock_rep(connection, rep):
             raise Clash
     if not out:
         return

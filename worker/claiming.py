@@ -19,7 +19,7 @@ from worker.offering import insert_assignments
 from worker.pool_state import PoolBook, read_state
 from worker.presence import team_now
 from worker.rulebooks import Loaded, require_rep
-from worker.store import assignments, outbox
+from worker.store import locking, outbox
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 from worker.zone import local_day_time
@@ -60,7 +60,7 @@ def claim(connection: Connection, lead_id: int, rep_id: str, loaded: Loaded, now
     require_rep(rep_id, loaded.team.reps)
     pool = run(connection, "SELECT pool FROM tasuki.waiting WHERE lead_id = :l", l=lead_id).scalar()
     if pool is not None:
-        assignments.lock_pool(connection, pool, {rep_id})
+        locking.lock_pool(connection, pool, {rep_id})
     team = team_now(connection, loaded, now)  # absences too, as of the lock
     row = _lock(connection, lead_id)
     if row is None:

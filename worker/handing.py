@@ -19,7 +19,7 @@ from worker.offering import save_offers
 from worker.pool_state import OUTCOMES_COUNT, close_book, loads_of, open_book, read_state, reps_of
 from worker.presence import move_to_standby, team_now
 from worker.rulebooks import Loaded, policy_of
-from worker.store import assignments
+from worker.store import assignments, locking
 from worker.store.db import Clash, run
 from worker.store.rows import as_json, ms
 
@@ -46,7 +46,7 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
         _move_to_fallback(connection, pool, loaded, now, result)
         return result
     reps = reps_of(connection, pool, loaded, loaded.team)
-    assignments.lock_pool(connection, pool, reps)
+    locking.lock_pool(connection, pool, reps)
     due, full = line.holds(connection, pool, now)
     if not due and not full:
         return result
@@ -56,7 +56,7 @@ def hand_over(connection: Connection, pool: str, loaded: Loaded, now: datetime) 
     free, places = free_places(team.pools[pool], team, state, now) if full else ([], 0)
     rows, result.more = line.take(connection, pool, loaded, now, free=free, places=places)
     for manager in sorted(_managers(rows, loaded, team, reps, now) - reps):
-        if not assignments.try_lock_rep(connection, manager):
+        if not locking.try_lock_rep(connection, manager):
             raise Clash  # another pool of the same manager has them just now
         reps.add(manager)
         state.loads |= loads_of(connection, {manager}, team, now)
@@ -147,7 +147,7 @@ def _move_to_fallback(
         connection,
         "UPDATE tasuki.waiting SET pool = :to, look_again_at = :now, reason = 'pool_gone' WHERE pool = :p"
         " AND lead_id = ANY(:ids) RETURNING lead_id",
-        p=pool, to=fallback, now=now, ids=assignments.lock_line(connection, pools=[pool]),
+        p=pool, to=fallback, now=now, ids=locking.lock_line(connection, [pool]),
     ).scalars()  # fmt: skip
     assignments.end_claims(connection, list(moved), now)
     result.moved_to.add(fallback)

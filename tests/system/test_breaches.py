@@ -29,7 +29,7 @@ from tests.fixtures.system import System, event
 from worker import pausing, rulebook_files, rulebooks, sla_report
 from worker.breaching import tell_escalations
 from worker.clocks import measure_ended
-from worker.store import assignments, outbox
+from worker.store import locking, outbox
 from worker.store.db import Clash, in_transaction, transaction
 from worker.sweeping import sweep_clocks
 
@@ -270,7 +270,7 @@ def test_nobody_is_taken_out_of_rotation_beside_a_hand_over(one: System) -> None
     offer(one)
     rep = holder(one).rep
     with transaction() as busy:
-        assert assignments.try_lock_rep(busy, rep)
+        assert locking.try_lock_rep(busy, rep)
         with pytest.raises(Clash), transaction() as connection:
             sweep_clocks(connection, rulebooks.current(connection), AT + 15 * MINUTE)
     assert sweep(AT + 15 * MINUTE).breached == 1

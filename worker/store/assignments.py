@@ -96,24 +96,6 @@ def _wake_one(connection: Connection, pools: Iterable[str], reps: Iterable[str],
     )  # fmt: skip
 
 
-def lock_line(
-    connection: Connection, *, pools: Sequence[str] | None = None, owner: str | None = None
-) -> list[int]:
-    """Lock the leads in the lines of pools or those that wait for an owner (without either: all), by their number.
-
-    Who changes many places in lines does so under these locks: it would wait in a circle with whoever has a lead
-    and takes it out of its line.
-    """
-    return list(
-        run(
-            connection,
-            "SELECT lead_id FROM tasuki.lead WHERE lead_id IN (SELECT lead_id FROM tasuki.waiting"
-            "  WHERE :all OR pool = ANY(:pools) OR owner = :owner) ORDER BY lead_id FOR NO KEY UPDATE",
-            all=pools is None and owner is None, pools=list(pools or ()), owner=owner,
-        ).scalars()
-    )  # fmt: skip
-
-
 def look_now(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
     """Have leads that wait, and are locked, looked at now, were it due later."""
     run(
@@ -282,27 +264,3 @@ def records(
         reps=sorted(reps), since=since,
     )  # fmt: skip
     return {(row.rep, row.persona): (row.won, row.ended - row.won) for row in rows}
-
-
-def lock_pool(connection: Connection, pool: str, reps: Iterable[str]) -> None:
-    """Make this the only hand-over for the pool, and for its reps in any pool, until the commit."""
-    run(connection, "INSERT INTO tasuki.pool (pool_id) VALUES (:p) ON CONFLICT DO NOTHING", p=pool)
-    run(connection, "SELECT 1 FROM tasuki.pool WHERE pool_id = :p FOR UPDATE", p=pool)
-    lock_reps(connection, reps)
-
-
-def lock_reps(connection: Connection, reps: Iterable[str]) -> None:
-    """Let nobody else offer to these reps until the commit."""
-    run(
-        connection,
-        "SELECT pg_advisory_xact_lock(7254191, hashtext(r)) FROM"
-        " (SELECT r FROM unnest(cast(:reps AS text[])) AS r ORDER BY hashtext(r), r OFFSET 0) AS o",
-        reps=sorted(set(reps)),
-    )
-
-
-def try_lock_rep(connection: Connection, rep: str) -> bool:
-    """Lock one more rep, out of the order of locks and so without waiting; tell whether it could be done."""
-    return bool(
-        run(connection, "SELECT pg_try_advisory_xact_lock(7254191, hashtext(:rep))", rep=rep).scalar()
-    )
