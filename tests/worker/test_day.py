@@ -16,6 +16,7 @@ from schemas.event import Event
 from schemas.strict_json import loads
 from schemas.understanding import understand
 from worker.intake.adapters.registry import translate
+from worker.intake.adapters.shape import OnlyATest
 from worker.local import make_day
 from worker.local.make_day_people import JST, OPENING
 
@@ -117,9 +118,10 @@ def test_broken_payloads_are_refused(row: dict[str, Any]) -> None:
         read()
 
 
-def test_test_traffic_is_empty() -> None:
+def test_test_traffic_is_known_as_such() -> None:
     """A platform's test becomes no lead."""
-    assert [parts(row) for row in ARRIVALS if row.get("note") == "test"] == [[]]
+    (found,) = (parts(row) for row in ARRIVALS if row.get("note") == "test")
+    assert [type(one) for one in found] == [OnlyATest]
 
 
 def test_history_is_of_the_past_sixty_days() -> None:
