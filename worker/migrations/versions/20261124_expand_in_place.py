@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124_in_place"
-down_revision = "20261124_bulk"
+down_revision = "20261124_doors"
 
 
 def upgrade() -> None:
