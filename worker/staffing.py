@@ -86,7 +86,7 @@ def _managers_away(connection: Connection, loaded: Loaded, at: datetime) -> list
             if goes_to_manager(line.waiting_of(row, set()), team, policy_of(row.sla, loaded))
         ]  # fmt: skip
         wait = (
-            f"{len(stuck)} leads wait for them ({', '.join(map(str, stuck[:_SHOWN]))})"
+            f"{counted(len(stuck), 'lead waits', 'leads wait')} for them ({', '.join(map(str, stuck[:_SHOWN]))})"
             if stuck
             else "none waits yet"
         )

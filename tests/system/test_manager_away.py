@@ -82,7 +82,7 @@ def test_with_nobody_above_ops_and_the_contacts_of_the_policy_are_told(system: S
     messages = in_transaction(lambda c: tell_escalations(c, rulebooks.current(c), AT + 16 * MINUTE))
     assert {one["rep"] for one in messages if one["rep"]} == {"matsumoto_jun"}
     seen = CliRunner().invoke(app, ["doctor"]).stdout
-    assert f"1 leads wait for them ({lead}); name `reports_to`" in seen
+    assert f"1 lead waits for them ({lead}); name `reports_to`" in seen
     assert clean(system) == []
 
 
