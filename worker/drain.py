@@ -31,7 +31,7 @@ ALONE_AFTER: Final = 2
 GIVE_UP_AFTER: Final = 5
 #: A batch grows to so many times `batch_size` while full ones follow one another: what a batch costs at all is
 #: shared by more events, and nobody waits longer for it than for what stands before them.
-GROWS_TO: Final = 4
+GROWS_TO: Final = 8
 #: Bytes of entries above which a batch grows no further, so that large ones do not fill the memory.
 MAX_GROWN_BYTES: Final = 4 * 1024 * 1024
 #: Milliseconds that a drain waits for another event before it ends.

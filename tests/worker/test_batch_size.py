@@ -13,14 +13,14 @@ def entries(count: int, size: int = 600) -> list[Entry]:
 
 
 def test_full_batches_grow_and_one_that_is_not_full_ends_it() -> None:
-    """500, 1,000, 2,000 and no more."""
+    """500, 1,000, 2,000, 4,000 and no more."""
     size = BatchSize(500)
     taken = []
-    for _ in range(4):
+    for _ in range(5):
         taken.append(size.next)
         size.took(entries(size.next))
-    assert taken == [500, 1_000, 2_000, 2_000]
-    size.took(entries(1_999))
+    assert taken == [500, 1_000, 2_000, 4_000, 4_000]
+    size.took(entries(3_999))
     assert size.next == 500
 
 
