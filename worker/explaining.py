@@ -23,6 +23,7 @@ from schemas.base import HOME_ZONE, Lang
 from schemas.decision import Judgement, Reasons, Way
 from schemas.lead import WITH_MARKETING
 from worker import rulebooks
+from worker.judged_rows import next_look
 from worker.now import now_ms
 from worker.replaying import inputs_of
 from worker.rulebooks import Loaded
@@ -37,6 +38,14 @@ def zone_of(loaded: Loaded) -> ZoneInfo:
     return HOME_ZONE if spec is None else ZoneInfo(spec.zone)
 
 
+def _coming(
+    row: LeadRow, judged: Judgement, loaded: Loaded, at_ms: int, in_line: InLine | None = None
+) -> list[Next]:
+    """Return what comes next of a lead; it is looked at when its row says so, which may be sooner than needed."""
+    seen = msgspec.structs.replace(judged, review_at_ms=next_look(row, judged, at_ms))
+    return what_comes(seen, row.state, row.standing, loaded.book, at_ms, row.account_owner, in_line)
+
+
 def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     """Return what a held lead carries: its track, what is missing in words, and what comes next; None if not held."""
     if row.standing.lifecycle_stage not in WITH_MARKETING:
@@ -44,7 +53,7 @@ def held_words(row: LeadRow, loaded: Loaded) -> dict[str, Any] | None:
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner)
+    coming = _coming(row, judged, loaded, at)
     book, zone = loaded.book, zone_of(loaded)
 
     def both(words: Any) -> dict[str, str]:
@@ -79,7 +88,7 @@ def explain_now(row: LeadRow, loaded: Loaded, lang: Lang, in_line: InLine | None
     at = now_ms()
     judged = judge(row.state, row.standing, loaded.book, at, row.account_owner)
     ways = smallest_changes(row.state, row.standing, loaded.book, at, row.account_owner)
-    coming = what_comes(judged, row.state, row.standing, loaded.book, at, row.account_owner, in_line)
+    coming = _coming(row, judged, loaded, at, in_line)
     return {"sentence": sentence(judged, loaded.book, lang), **_table(judged, ways, coming, loaded, lang)}
 
 

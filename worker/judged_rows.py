@@ -52,11 +52,11 @@ def lead_row(row: LeadRow, verdict: Judgement, state: bytes, version: int, now_m
     return (
         row.lead_id, email and email[1], company and company[1], row.account_key, verdict.lifecycle_stage,
         verdict.persona, verdict.fit, verdict.fit_grade, verdict.engagement, verdict.buying_stage, verdict.track,
-        verdict.reasons.rule, _next_look(row, verdict, now_ms), version, state, now_ms,
+        verdict.reasons.rule, next_look(row, verdict, now_ms), version, state, now_ms,
     )  # fmt: skip
 
 
-def _next_look(row: LeadRow, verdict: Judgement, now_ms: int) -> int | None:
+def next_look(row: LeadRow, verdict: Judgement, now_ms: int) -> int | None:
     """Return when a lead is looked at next: as stored, where that is yet to come and sooner than needed.
 
     It is one look more in all that time, and saves each event from entering the row into every index of the leads.

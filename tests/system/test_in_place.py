@@ -1,11 +1,15 @@
 """A lead that is judged again keeps its place in every index, and its next look comes no later than needed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tests.fixtures.system import System, event, eventually
-from worker import rescoring
+from worker import rescoring, rulebooks
+from worker.explaining import held_words
 from worker.now import now
+from worker.store import leads
+from worker.store.db import in_transaction
+from worker.store.rows import utc_ms
 
 LOOK = "SELECT review_at FROM tasuki.lead"
 REWRITTEN = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'lead'"
@@ -15,6 +19,16 @@ def read(system: System, number: int) -> None:
     """Let the lead read a page."""
     system.send([event(number, subject="lead-1", email="hana@kaisha.example.co.jp")])
     system.drain_here()
+
+
+def told_of_the_look(system: System) -> list[datetime]:
+    """Return when people are told that the lead is judged again."""
+    lead = system.one("SELECT lead_id FROM tasuki.lead")
+    row = in_transaction(lambda connection: leads.read_lead(connection, lead))
+    assert row is not None
+    held = held_words(row, in_transaction(rulebooks.current))
+    assert held is not None
+    return [utc_ms(one["at_ms"]) for one in held["next"] if one["what"] == "review"]
 
 
 def test_an_event_more_touches_no_index_of_the_leads(system: System) -> None:
@@ -37,6 +51,7 @@ def test_a_look_that_is_sooner_than_needed_stays(system: System) -> None:
     system.do("UPDATE tasuki.lead SET review_at = :at", at=sooner)
     read(system, 2)
     assert system.one(LOOK) == sooner
+    assert told_of_the_look(system) == [sooner]
 
     system.do("UPDATE tasuki.lead SET review_at = :at", at=now() - timedelta(seconds=1))
     read(system, 3)
